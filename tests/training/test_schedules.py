@@ -4,10 +4,11 @@ import itertools
 import math
 
 import pytest
+from torch import nn
 
 from rulebook.training.config import Ramp, Stage, Training
 from rulebook.training.faults import Fault
-from rulebook.training.schedules import check_weights, learning_rate, term_weights
+from rulebook.training.schedules import check_weights, learning_rate, paces, parameter_groups, term_weights
 
 
 def training(**settings) -> Training:
@@ -43,3 +44,33 @@ def test_terms_follow_their_ramps_and_others_weigh_one():
 def test_a_misspelt_term_is_refused_with_a_suggestion():
     with pytest.raises(Fault, match="'eror'; did you mean 'error'"):
         check_weights(training(weights={"eror": Ramp(first=1, last=1)}), ("error", "kl"))
+
+
+class TwoParts(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.eye, self.hand = nn.Linear(2, 3), nn.Linear(3, 2)
+
+
+def test_a_part_with_a_pace_of_its_own_is_a_group_of_its_own():
+    settings = training(pace={"eye": Ramp(first=1, last=0.2, begin=10, end=20)})
+    model = TwoParts()
+    eye, rest = parameter_groups(settings, model)
+    assert [id(weight) for weight in eye] == [id(weight) for weight in model.eye.parameters()]
+    assert [id(weight) for weight in rest] == [id(weight) for weight in model.hand.parameters()]
+    assert [paces(settings, step) for step in (0, 15, 30)] == [[1.0, 1.0], [pytest.approx(0.6), 1.0], [0.2, 1.0]]
+
+
+def test_without_a_pace_all_weights_are_one_group_in_their_order():
+    model = TwoParts()
+    (group,) = parameter_groups(training(), model)
+    assert [id(weight) for weight in group] == [id(weight) for weight in model.parameters()]
+    assert paces(training(), 5) == [1.0]
+
+
+def test_a_pace_of_a_part_that_is_not_there_or_named_twice_is_refused():
+    slow = Ramp(first=0.5, last=0.5)
+    with pytest.raises(Fault, match=r"'eyes'.*eye"):
+        parameter_groups(training(pace={"eyes": slow}), TwoParts())
+    with pytest.raises(Fault, match="share weights"):
+        parameter_groups(training(pace={"eye": slow, "": slow}), TwoParts())

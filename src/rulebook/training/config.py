@@ -72,6 +72,8 @@ class Training(Spec):
     """Largest norm of the whole gradient; None: no clipping."""
     weights: dict[str, Ramp] = Field(default_factory=dict)
     """Weight of each loss term over the steps; a term that is not named weighs 1."""
+    pace: dict[str, Ramp] = Field(default_factory=dict)
+    """Share of the learning rate for parts of the model ('perception'); a part that is not named takes all of it."""
     validate_every: int = Field(500, ge=1)
     """Steps between two looks at the validation clips."""
     validation_clips: int = Field(64, ge=1)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from torch import nn
+
 from rulebook.registry import suggestion
 from rulebook.training.config import Training
 from rulebook.training.faults import Fault
@@ -38,3 +40,21 @@ def check_weights(training: Training, terms: Sequence[str]) -> None:
     wrong = [f"'{name}'{suggestion(name, terms)}" for name in training.weights if name not in terms]
     if wrong:
         raise Fault(f"training.weights names loss terms that this model does not have: {'; '.join(wrong)}.")
+
+
+def paces(training: Training, step: int) -> list[float]:
+    """Share of the learning rate for each group of ``parameter_groups`` at this step."""
+    return [*(ramp.at(step) for ramp in training.pace.values()), 1.0]
+
+
+def parameter_groups(training: Training, model: nn.Module) -> list[list[nn.Parameter]]:
+    """The weights of each part that has a pace of its own, in the order of the settings, and then all others."""
+    parts = dict(model.named_modules())
+    wrong = [f"'{name}'{suggestion(name, dict(model.named_children()))}" for name in training.pace if name not in parts]
+    if wrong:
+        raise Fault(f"training.pace names parts that this model does not have: {'; '.join(wrong)}.")
+    groups = [list(parts[name].parameters()) for name in training.pace]
+    taken = [id(weight) for group in groups for weight in group]
+    if len(taken) != len(set(taken)):
+        raise Fault(f"training.pace names parts that share weights: {', '.join(training.pace)}. Name each weight once.")
+    return [*groups, [weight for weight in model.parameters() if id(weight) not in set(taken)]]

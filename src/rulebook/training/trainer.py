@@ -23,7 +23,7 @@ from rulebook.training.distribution import Team, distribute
 from rulebook.training.faults import Fault, shown
 from rulebook.training.precision import autocast, set_arithmetic
 from rulebook.training.runfolder import WEIGHTS, load_weights, read_provenance
-from rulebook.training.schedules import check_weights, learning_rate, term_weights
+from rulebook.training.schedules import check_weights, learning_rate, paces, parameter_groups, term_weights
 from rulebook.training.settings import plain
 
 
@@ -40,7 +40,9 @@ class Trainer:
         for stage in self.training.stages:
             team.part_of(stage.batch)
         self.optimiser = torch.optim.Adam(
-            self.model.parameters(), lr=self.training.learning_rate, fused=team.device.type == "cuda"
+            [{"params": group} for group in parameter_groups(self.training, self.model)],
+            lr=self.training.learning_rate,
+            fused=team.device.type == "cuda",
         )
         self.objective = distribute(self.model, team)
         self.step = 0
@@ -121,8 +123,8 @@ class Trainer:
         values = self.values(losses)
         total = sum((weights[term] * losses[term] for term in self.terms), torch.zeros((), device=values.device))
         self.watch(values, total)
-        for group in self.optimiser.param_groups:
-            group["lr"] = learning_rate(self.training, step)
+        for group, pace in zip(self.optimiser.param_groups, paces(self.training, step), strict=True):
+            group["lr"] = pace * learning_rate(self.training, step)
         self.optimiser.zero_grad(set_to_none=True)
         total.backward()
         if self.training.clip_norm is not None:
