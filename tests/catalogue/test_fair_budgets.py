@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from rulebook.catalogue import CATALOGUE
-from rulebook.training.config import RunConfig, Training
+from rulebook.training.config import RunConfig
 
 RIVALS = ("scoff/atomic", "rim/atomic", "scoff/deterministic", "rim/deterministic", "gswm/atomic", "gswm-multi/atomic")
 
@@ -14,17 +14,12 @@ def weights(run: RunConfig) -> int:
     return sum(parameter.numel() for parameter in run.model.build(run.world.frame_shape).parameters())
 
 
-def frames_seen(training: Training) -> int:
-    ends = [stage.begin for stage in training.stages[1:]] + [training.steps]
-    return sum((end - s.begin) * s.frames * s.batch for s, end in zip(training.stages, ends, strict=True))
-
-
 @pytest.mark.parametrize("profile", ["laptop", "paper"])
 @pytest.mark.parametrize("rival", RIVALS)
 def test_no_rival_has_less_than_vim(rival: str, profile: str):
     vim, run = CATALOGUE.find(f"vim-m5/atomic/{profile}/s0"), CATALOGUE.find(f"{rival}/{profile}/s0")
     assert weights(run) >= weights(vim)
-    assert frames_seen(run.training) >= frames_seen(vim.training)
+    assert run.training.frames_seen >= vim.training.frames_seen
     assert len(CATALOGUE.entries[rival].recipes[profile].seeds) >= 3
 
 
@@ -34,3 +29,13 @@ def test_scoff_and_rim_start_from_the_slots_that_vim_starts_from(world: str):
         run = CATALOGUE.find(f"{variant}/{world}/laptop/s1")
         assert run.start_from == CATALOGUE.find("vim-m5/atomic/laptop/s1").start_from == "slot-ae/atomic/laptop/s1"
         assert run.model.perception == CATALOGUE.find(run.start_from).model.perception
+
+
+@pytest.mark.parametrize("profile", ["laptop", "paper"])
+def test_vim_without_the_slot_stage_sees_as_many_frames_as_both_stages(profile: str):
+    alone = CATALOGUE.find(f"vim-m4-from-scratch/atomic/{profile}/s0")
+    second = CATALOGUE.find(f"vim-m4/atomic/{profile}/s0")
+    first = CATALOGUE.find(second.start_from)
+    both = first.training.frames_seen + second.training.frames_seen
+    assert alone.start_from is None
+    assert alone.training.frames_seen == pytest.approx(both, rel=0.01)

@@ -98,6 +98,34 @@ class Training(Spec):
             raise ValueError(f"Stages must begin one after the other, not at steps {begins}.")
         return self
 
+    @property
+    def frames_seen(self) -> int:
+        """Frames over all steps."""
+        ends = [stage.begin for stage in self.stages[1:]] + [self.steps]
+        return sum((end - s.begin) * s.frames * s.batch for s, end in zip(self.stages, ends, strict=True))
+
+    def stretched(self, factor: float) -> Training:
+        """The same schedule over ``factor`` times the steps."""
+
+        def longer(step: int) -> int:
+            return round(factor * step)
+
+        def slower(ramps: dict[str, Ramp]) -> dict[str, Ramp]:
+            return {
+                name: ramp.model_copy(update={"begin": longer(ramp.begin), "end": longer(ramp.end)})
+                for name, ramp in ramps.items()
+            }
+
+        return self.model_copy(
+            update={
+                "steps": longer(self.steps),
+                "stages": tuple(stage.model_copy(update={"begin": longer(stage.begin)}) for stage in self.stages),
+                "warmup": longer(self.warmup),
+                "weights": slower(self.weights),
+                "pace": slower(self.pace),
+            }
+        )
+
     def stage_at(self, step: int) -> Stage:
         return [stage for stage in self.stages if stage.begin <= step][-1]
 
