@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from rulebook.catalogue.slots import LAPTOP_EYE, SMOKE_EYE
+from rulebook.catalogue.slots import FIVE, LAPTOP_EYE, SMOKE_EYE
 from rulebook.catalogue.tree import Catalogue, Entry, Recipe
 from rulebook.layers.perception import PerceptionSpec
 from rulebook.models.vim import VIMSpec
@@ -132,9 +132,8 @@ def add_vim(catalogue: Catalogue) -> None:
         7: ("vim-figure-3",),
     }
     for modules in (4, 5, 1, 2, 7):
-        catalogue.add(
-            Entry("vim", f"vim-m{modules}", "atomic", walk, recipes(modules), pages[modules], "slot-ae/atomic")
-        )
+        made = recipes(modules, seeds=FIVE if modules == 4 else (0, 1, 2))
+        catalogue.add(Entry("vim", f"vim-m{modules}", "atomic", walk, made, pages[modules], "slot-ae/atomic"))
     composed = RandomWalk.compositional(2)
     catalogue.add(
         Entry("vim", "vim2-m5", "composed", composed, recipes(5, iterations=2), ("vim-figure-6",), "slot-ae/atomic")
@@ -147,14 +146,13 @@ def add_vim(catalogue: Catalogue) -> None:
     }
     for name, world in worlds.items():
         catalogue.add(Entry("vim", "vim-m4", name, world, recipes(4), ("identifiability",), "slot-ae/atomic"))
-    five = (0, 1, 2, 3, 4)
     catalogue.add(
         Entry(
             "vim",
             "vim-m4-plain-kl",
             "atomic",
             walk,
-            recipes(4, warm=False, seeds=five),
+            recipes(4, warm=False, seeds=FIVE),
             ("sensitivity",),
             "slot-ae/atomic",
         )
