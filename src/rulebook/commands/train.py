@@ -19,6 +19,7 @@ import yaml
 from pydantic import BaseModel, create_model
 
 from rulebook.catalogue import CATALOGUE
+from rulebook.evaluation.looks import look_of
 from rulebook.training.config import RunConfig
 from rulebook.training.faults import Fault
 from rulebook.training.loop import train
@@ -50,7 +51,8 @@ def main(arguments: list[str]) -> int:
     )
     if call.minutes is not None and not call.minutes >= 0:
         raise Fault(f"--minutes {call.minutes:g} makes no sense: give a number that is not negative.")
-    outcome = train(settle(call.run, call.config, rest), call.root, choose_device(call.device), call.minutes)
+    config = settle(call.run, call.config, rest)
+    outcome = train(config, call.root, choose_device(call.device), call.minutes, look_of(config))
     if outcome.sentence:
         print(outcome.sentence)
     return 0

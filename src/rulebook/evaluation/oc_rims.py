@@ -23,6 +23,7 @@ from rulebook.measures import costs, tracking
 from rulebook.measures.frames import foreground_f1, predicted, ssim, thesis_mse
 from rulebook.models.base import VideoModel
 from rulebook.models.rims import CellModel
+from rulebook.seeds import derive
 from rulebook.training.config import RunConfig
 from rulebook.worlds import naive
 from rulebook.worlds.moving_mnist import MovingMnist
@@ -57,10 +58,12 @@ class Size:
     """The first of them: for what takes a pass per cell, or gradients."""
     mean: int
     """Training clips behind the mean frame."""
+    looks: int
+    """Validation clips that are looked at during training."""
 
     @classmethod
     def of(cls, profile: str) -> Size:
-        return cls(16, 4, 64) if profile == "smoke" else cls(192, 48, 1024)
+        return cls(16, 4, 64, 4) if profile == "smoke" else cls(192, 48, 1024, 32)
 
 
 def evaluate(config: RunConfig, model: VideoModel, sheet: Sheet) -> None:
@@ -269,6 +272,21 @@ def cut(model: CellModel, clip: Clip, how: str, groups: Sequence[tuple[int, ...]
 
 
 # ---- The training itself (4.6, Appendix B) --------------------------------------------------------------------------
+
+
+def look(config: RunConfig) -> Callable[[VideoModel], dict[str, float]]:
+    """MSE, SSIM and F1 of free-running prediction 10 -> 10 while a model is trained (thesis Figures 4.15, 4.16, B.2 -
+    B.4): on a few clips of the validation split, never on test clips, and the same ones every time."""
+    kept: list[Tensor] = []
+
+    def measure(model: VideoModel) -> dict[str, float]:
+        if not kept:
+            clips = config.world.sample(Size.of(config.profile).looks, derive(0, "look"), split="validation")
+            kept.append(clips.frames)
+        clip = Clip(kept[0].to(next(model.parameters()).device))
+        return {name: values.double().mean().item() for name, values in collect(model, clip, scores).items()}
+
+    return measure
 
 
 def training(config: RunConfig, history: Sequence[Mapping[str, Any]], sheet: Sheet) -> None:

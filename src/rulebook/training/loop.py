@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from rulebook.models.base import VideoModel
 from rulebook.registry import dump
 from rulebook.seeds import derive, generator
 from rulebook.training.config import RunConfig
@@ -28,6 +30,11 @@ from rulebook.training.trainer import Trainer
 AGREE_EVERY = 10
 """Steps between two moments at which several processes ask each other whether to stop."""
 
+Look = Callable[[VideoModel], dict[str, float]]
+"""What else to measure at every validation, by name, beside the loss terms: it is handed the model as it stands, in
+evaluation mode and without gradients, and brings validation clips of its own. It must leave global random states
+alone, or the run would depend on whether it is looked at."""
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -38,13 +45,15 @@ class Outcome:
     sentence: str
 
 
-def train(config: RunConfig, root: Path, device: torch.device, minutes: float | None = None) -> Outcome:
+def train(
+    config: RunConfig, root: Path, device: torch.device, minutes: float | None = None, look: Look | None = None
+) -> Outcome:
     """Train a run to its end, or for so many minutes from where it stands; a finished run is left as it is."""
     deadline = None if minutes is None else time.monotonic() + 60 * minutes
     team = join_team(device)
     try:
         with Signals() as signals:
-            return Slice(config, root, team, deadline, signals).run()
+            return Slice(config, root, team, deadline, signals, look).run()
     finally:
         leave_team()
 
@@ -52,9 +61,17 @@ def train(config: RunConfig, root: Path, device: torch.device, minutes: float | 
 class Slice:
     """One call of ``train``: from the checkpoint that is there to the end or to the next cut."""
 
-    def __init__(self, config: RunConfig, root: Path, team: Team, deadline: float | None, signals: Signals):
+    def __init__(
+        self,
+        config: RunConfig,
+        root: Path,
+        team: Team,
+        deadline: float | None,
+        signals: Signals,
+        look: Look | None = None,
+    ):
         self.config, self.training, self.root, self.team = config, config.training, root, team
-        self.deadline, self.signals = deadline, signals
+        self.deadline, self.signals, self.look = deadline, signals, look
         self.folder: RunFolder | None = None
         self.validation: Tensor | None = None
 
@@ -184,7 +201,8 @@ class Slice:
 
     @torch.no_grad()
     def validate(self) -> None:
-        """A line of the history: the loss terms on the validation clips, the same clips and noise at every look."""
+        """A line of the history: the loss terms on the validation clips, the same clips and noise every time, and
+        what a look at the model adds to them."""
         self.stop_clock()
         if self.folder is not None:
             trainer, device = self.trainer, self.team.device
@@ -200,11 +218,13 @@ class Slice:
                 with autocast(self.training, device):
                     losses = trainer.model.losses(part.to(device), noise)
                 sums += trainer.values(losses).double() * (len(part) / n)
+            seen = self.look(trainer.model) if self.look is not None else {}
             trainer.model.train()
             values = sums.tolist()
             total = sum(weights[term] * value for term, value in zip(trainer.terms, values, strict=True))
             head = {"step": trainer.step, "split": "validation", "seconds": round(trainer.seconds, 3)}
-            self.folder.note(self.line([*values, total], **head))
+            rounded = {name: round(value, 8) for name, value in seen.items()}
+            self.folder.note({**self.line([*values, total], **head), **rounded})
         self.clock = time.monotonic()
 
     def save(self) -> None:
