@@ -113,6 +113,7 @@ def training(world: str, profile: Profile, steps: int | None = None) -> Training
             learning_rate=1e-3,
             warmup=100,
             hold=0.5,
+            validate_every=250,
             bf16=True,
             **shared,
         )
