@@ -1,0 +1,230 @@
+"""Rows of the thesis's tables: its value beside ours and every seed, what a model costs, what takes no learning.
+
+Columns: ``MSE`` is the squared error of predicted frames 10 to 19, summed over the pixels of the profile's frames;
+``at 64×64`` the same of those frames enlarged to the thesis's size, each pixel a square: so many times the error as
+there are more pixels. Only that column has the unit of the thesis's numbers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+from pandas.io.formats.style import Styler
+
+from rulebook.catalogue import CATALOGUE
+from rulebook.catalogue.oc_rims import MNIST_ROWS, SINGLE_NORM_ROWS, SPRITES_ROWS
+from rulebook.claims import CLAIMS, judge
+from rulebook.claims.claim import number
+from rulebook.claims.rules import Summary
+from rulebook.models.conv_lstm import ConvLSTMSpec
+from rulebook.models.gru import GRUSpec
+from rulebook.models.oc_rims import OCRIMsSpec
+from rulebook.models.rims import RIMsSpec
+from rulebook.publishing.pages import Shelf
+from rulebook.publishing.values import rounded
+from rulebook.training.faults import Fault
+
+THESIS_SIZE = 64
+"""Height and width of the thesis's frames."""
+
+FLOORS = {
+    "black": "black",
+    "mean_frame": "the mean frame",
+    "copy_last": "copy of frame 9",
+    "tracker": "constant-velocity tracker",
+}
+"""Suffix of the metrics -> what is predicted without learning; the tracker knows what no learner is told."""
+
+THESIS: dict[str, dict[str, float]] = {
+    f"{row.variant}/{row.world}": dict(zip(("mse", "ssim"), row.thesis, strict=True))
+    for row in (*MNIST_ROWS, *SPRITES_ROWS)
+    if row.thesis
+}
+"""Entry -> what the thesis prints, by metric."""
+
+SCORES = {"mse": "MSE", "ssim": "SSIM", "f1": "F1"}
+MISSING = "not trained yet"
+
+
+# ---- What a model is called -----------------------------------------------------------------------------------------
+
+
+def described(entry: str) -> dict[str, str]:
+    """Model, decoder and numbers of modules of a catalogue entry, as the thesis's tables have them."""
+    spec = CATALOGUE.entries[entry].recipes["paper"].model
+    if isinstance(spec, ConvLSTMSpec):
+        return {"model": "ConvLSTM", "decoder": "-", "modules": "-"}
+    if isinstance(spec, GRUSpec):
+        return {"model": "GRU", "decoder": "CAT", "modules": "-"}
+    assert isinstance(spec, RIMsSpec | OCRIMsSpec), f"{entry} is not a model of the thesis."
+    cells = spec.cells
+    count = str(cells.cells) if cells.active is None else f"{cells.active} / {cells.cells}"
+    if isinstance(spec, RIMsSpec):
+        return {"model": "RIMs", "decoder": "CAT", "modules": count}
+    name = "OC-SCOFF" if cells.schemata else "OC-RIMs"
+    name += "" if spec.inputs == "slots" else " (FF)"
+    name += "" if cells.renormalise else ", one normalisation"
+    modules = f"{count}, {spec.slots}" if spec.inputs == "slots" else count
+    return {"model": name, "decoder": spec.decoder.upper(), "modules": modules}
+
+
+def label(entry: str) -> str:
+    """'OC-RIMs BCD 6, 3': a model in a legend."""
+    return " ".join(part for part in described(entry).values() if part != "-")
+
+
+# ---- Rows ------------------------------------------------------------------------------------------------------------
+
+
+def line(
+    shelf: Shelf,
+    entry: str,
+    *,
+    suffix: str = "",
+    thesis: Mapping[str, float] | None = None,
+    name: str | None = None,
+    costs: bool = True,
+) -> dict[str, Any]:
+    """One row of a table of predictions: the thesis's values, ours, every seed, costs; '-' where there is no run.
+
+    ``suffix``: of the metrics ('_dense_test'); ``thesis``: its values where they are not those of the entry's row;
+    ``name``: of the model, where the entry's does not say it.
+    """
+    printed = THESIS.get(entry, {}) if thesis is None and not suffix else (thesis or {})
+    found = {metric: list(shelf.by_seed(entry, f"{metric}{suffix}").values()) for metric in SCORES}
+    row: dict[str, Any] = described(entry) | ({"model": name} if name else {})
+    row |= _scores(found, printed, enlargement(shelf, entry))
+    if costs:
+        row |= {"parameters": _cost(shelf, entry, "parameters"), "multiply-adds": _cost(shelf, entry, "multiply_adds")}
+    runs = shelf.runs(entry)
+    return row | {"profile": runs[0].profile if runs else MISSING}
+
+
+def floor_lines(shelf: Shelf, *entries: str) -> list[dict[str, Any]]:
+    """What takes no learning, on the same clips: one row per floor and profile, from the first run that knows it."""
+    rows, told = [], set()
+    for entry in entries:
+        for run in shelf.runs(entry)[:1]:
+            for suffix, name in FLOORS.items():
+                known = f"mse_{suffix}" in run.metrics and (run.world, run.profile, suffix) not in told
+                if known:
+                    told.add((run.world, run.profile, suffix))
+                    found = {metric: [number(run.metrics[f"{metric}_{suffix}"]["value"])] for metric in SCORES}
+                    scores = _scores(found, {}, enlargement(shelf, entry)) | {"every seed": "-"}
+                    blank = {"decoder": "-", "modules": "-"}
+                    costs = {"parameters": "-", "multiply-adds": "-"}
+                    rows.append({"model": f"floor: {name}", **blank, **scores, **costs, "profile": run.profile})
+    return rows
+
+
+def prediction_table(shelf: Shelf, *entries: str, floors: bool = True) -> pd.DataFrame:
+    """One line per model, in this order; then the floors. What has no run is a row that says so."""
+    rows = [line(shelf, entry) for entry in entries]
+    return pd.DataFrame(rows + (floor_lines(shelf, *entries) if floors else []))
+
+
+def enlargement(shelf: Shelf, entry: str) -> float:
+    """How many pixels of a thesis frame one pixel of these runs stands for."""
+    for run in shelf.runs(entry)[:1]:
+        return (THESIS_SIZE / run.config["world"]["size"]) ** 2
+    return float("nan")
+
+
+def _scores(found: Mapping[str, list[float]], printed: Mapping[str, float], factor: float) -> dict[str, str]:
+    """The columns of MSE, SSIM and F1."""
+    errors, mean = found["mse"], {metric: _mean(values) for metric, values in found.items()}
+    return {
+        "MSE, thesis": _printed(printed.get("mse"), 2),
+        "at 64×64": _shown(mean["mse"] * factor if errors else None),
+        "MSE": _shown(mean["mse"] if errors else None),
+        "every seed": ", ".join(rounded(value) for value in errors) or "-",
+        "SSIM, thesis": _printed(printed.get("ssim"), 4),
+        "SSIM": _shown(mean["ssim"] if found["ssim"] else None),
+        "F1": _shown(mean["f1"] if found["f1"] else None),
+    }
+
+
+def _mean(values: Sequence[float]) -> float:
+    return sum(values) / len(values) if values else float("nan")
+
+
+def _shown(value: float | None) -> str:
+    return "-" if value is None else rounded(value)
+
+
+def _printed(value: float | None, decimals: int) -> str:
+    """As many decimals as the thesis prints."""
+    return "-" if value is None else f"{value:.{decimals}f}"
+
+
+def _cost(shelf: Shelf, entry: str, metric: str) -> str:
+    found = list(shelf.by_seed(entry, metric).values())
+    return millions(found[0]) if found else "-"
+
+
+def millions(value: float) -> str:
+    """'1.47 M'."""
+    return f"{rounded(value / 1e6)} M"
+
+
+def styled(table: pd.DataFrame, name: str) -> Styler:
+    """A table as pages show it; ``name`` keeps the marks of two tables of a page apart, and the same every time."""
+    return table.style.hide(axis="index").format(na_rep="-", precision=3).set_uuid(name)
+
+
+# ---- Which of two is better, and what is judged ----------------------------------------------------------------------
+
+
+def compared(shelf: Shelf, metric: str, entry: str, other: str) -> str:
+    """'12.3 against 15.1, 95 % intervals apart', or what keeps it from being said."""
+    mine, theirs = (list(shelf.by_seed(one, metric).values()) for one in (entry, other))
+    if not mine or not theirs:
+        absent = entry if not mine else other
+        return f"not to be said yet: `{absent}` is not measured"
+    profiles = {shelf.runs(one)[0].profile for one in (entry, other)}
+    if len(profiles) > 1:
+        return "not to be said yet: the runs are of different profiles"
+    a, b = Summary.of(mine), Summary.of(theirs)
+    if a.low is None or b.low is None:
+        apart = "one seed is no interval"
+    else:
+        apart = "95 % intervals apart" if a.below(b) or b.below(a) else "95 % intervals overlap"
+    return f"{rounded(a.mean)} against {rounded(b.mean)}, {apart}"
+
+
+def verdicts(shelf: Shelf, *ids: str) -> pd.DataFrame:
+    """What the thesis claims and what a machine makes of it, from the runs on this shelf."""
+    by_id = {claim.id: claim for claim in CLAIMS}
+    rows = []
+    for one in ids:
+        claim = by_id[one]
+        unknown = sorted({quantity.entry for quantity in claim.rule.quantities} - set(shelf.entries))
+        if unknown:
+            raise Fault(f"Claim {one} reads {unknown[0]}, which this page does not: so new runs would go unnoticed.")
+        told = judge(claim, shelf.results)
+        seeds = f"{told['ours']['n_seeds']} seed{'s' if told['ours']['n_seeds'] != 1 else ''}, {told['profile']}"
+        ours, against = told["ours"]["mean"], told["against"] and told["against"]["mean"]
+        rows.append(
+            {
+                "": one,
+                "the thesis says": claim.statement,
+                "thesis": _pair(claim.paper_value, claim.paper_against, digits=4),
+                "ours": _pair(ours, against) + (f" ({seeds})" if told["profile"] else ""),
+                "verdict": told["verdict"],
+                "because": told["note"] or ("every part of the rule holds" if told["profile"] else ""),
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def _pair(value: float | None, against: float | None, digits: int = 3) -> str:
+    texts: Iterable[str] = (rounded(one, digits) for one in (value, against) if one is not None)
+    return " against ".join(texts) or "-"
+
+
+def single_norm_pairs() -> dict[str, str]:
+    """Entry with both normalisations of the input attention -> the same with the first alone (thesis 4.3)."""
+    names = [f"{row.variant}/{row.world}" for row in SINGLE_NORM_ROWS]
+    return {name.replace("-single-norm", ""): name for name in names}
