@@ -6,9 +6,8 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from scipy import stats
-
 from rulebook.claims.rules import Decision, Quantity, Summary, Values, Verdict
+from rulebook.measures.sweeps import level_means, rank_correlation, variance_share
 
 
 def _mean(values: Mapping[int, float]) -> float:
@@ -48,10 +47,10 @@ class RankCorrelation:
         n = len(pairs)
         if n < 4 or not all(math.isfinite(value) for pair in pairs for value in pair):
             return Decision("not reproduced", Summary(math.nan, None, None, n), note="too few finite numbers to rank")
-        found = float(stats.spearmanr(*zip(*pairs, strict=True)).statistic) * (-1 if self.opposite else 1)
-        half = 1.96 * math.sqrt(1.06 / (n - 3))
-        z = math.atanh(max(-0.999999, min(0.999999, found)))
-        summary = Summary(found, math.tanh(z - half), math.tanh(z + half), n)
+        sign = -1 if self.opposite else 1
+        first, second = zip(*pairs, strict=True)
+        found, low, high = rank_correlation(first, [sign * value for value in second])
+        summary = Summary(found, low, high, n)
         positive = summary.low is not None and summary.low > 0
         verdict: Verdict = "reproduced" if found >= self.bound else "partly" if positive else "not reproduced"
         return Decision(verdict, summary)
@@ -88,9 +87,9 @@ class LargestEffect:
             return Decision(
                 "not reproduced", Summary(math.nan, None, None, n), note="too few finite numbers to compare"
             )
-        shares = {setting: self._share(found, setting) for setting in (self.setting, *self.others)}
+        shares = {one: variance_share(found, self._levels(one)) for one in (self.setting, *self.others)}
         own, rival = shares[self.setting], max(shares[other] for other in self.others)
-        by_value = self._means(found, self.setting)
+        by_value = level_means(found, self._levels(self.setting))
         helps = min(by_value, key=lambda value: by_value[value]) == max(by_value)
         verdict: Verdict = (
             "reproduced" if helps and own > rival else "partly" if helps or own > rival else "not reproduced"
@@ -98,15 +97,5 @@ class LargestEffect:
         note = "" if helps else f"{self.metric} is not lowest with the most {self.setting}"
         return Decision(verdict, Summary(own, None, None, n), Summary(rival, None, None, n), note)
 
-    def _means(self, found: Mapping[str, float], setting: str) -> dict[float, float]:
-        groups: dict[float, list[float]] = {}
-        for entry, value in found.items():
-            groups.setdefault(self.levels[entry][setting], []).append(value)
-        return {value: math.fsum(group) / len(group) for value, group in groups.items()}
-
-    def _share(self, found: Mapping[str, float], setting: str) -> float:
-        mean = math.fsum(found.values()) / len(found)
-        total = math.fsum((value - mean) ** 2 for value in found.values())
-        means = self._means(found, setting)
-        explained = math.fsum((means[self.levels[entry][setting]] - mean) ** 2 for entry in found)
-        return explained / total if total else 0.0
+    def _levels(self, setting: str) -> dict[str, float]:
+        return {entry: values[setting] for entry, values in self.levels.items()}
