@@ -1,5 +1,7 @@
 """Ranks and shares of variance, on numbers whose answer is known."""
 
+import math
+
 import pytest
 
 from rulebook.measures.sweeps import level_means, rank_correlation, variance_share
@@ -18,6 +20,10 @@ def test_the_interval_holds_the_correlation_and_narrows_with_more_pairs():
     for found, low, high in (few, many):
         assert -1 <= low < found < high <= 1
     assert many[2] - many[1] < few[2] - few[1]
+
+
+def test_what_never_differs_ranks_nothing():
+    assert all(math.isnan(value) for value in rank_correlation([1.0, 2.0, 3.0, 4.0], [0.0] * 4))
 
 
 def test_three_pairs_are_too_few():

@@ -50,6 +50,8 @@ class RankCorrelation:
         sign = -1 if self.opposite else 1
         first, second = zip(*pairs, strict=True)
         found, low, high = rank_correlation(first, [sign * value for value in second])
+        if math.isnan(found):
+            return Decision("not reproduced", Summary(math.nan, None, None, n), note="one of the two never differs")
         summary = Summary(found, low, high, n)
         positive = summary.low is not None and summary.low > 0
         verdict: Verdict = "reproduced" if found >= self.bound else "partly" if positive else "not reproduced"

@@ -314,11 +314,15 @@ def training(config: RunConfig, history: Sequence[Mapping[str, Any]], sheet: She
 WINDOW, FACTOR = 10, 1.25
 
 
+def rises(losses: Sequence[float], window: int = WINDOW) -> list[float]:
+    """At every line of the history, the median loss of the next lines over that of the lines before it."""
+    return [
+        median(losses[i : i + window]) / median(losses[i - window : i]) for i in range(window, len(losses) - window + 1)
+    ]
+
+
 def lasting_jump(losses: Sequence[float], window: int = WINDOW, factor: float = FACTOR) -> bool:
     """Did the loss jump up and stay there? A spike that is over within half a window moves no median."""
     if not all(map(math.isfinite, losses)):
         return True
-    return any(
-        median(losses[i : i + window]) > factor * median(losses[i - window : i])
-        for i in range(window, len(losses) - window + 1)
-    )
+    return any(rise > factor for rise in rises(losses, window))

@@ -9,9 +9,14 @@ from scipy import stats
 
 
 def rank_correlation(first: Sequence[float], second: Sequence[float]) -> tuple[float, float, float]:
-    """Spearman's correlation and its 95 % interval (Fisher's, with Fieller's variance for ranks); 4 pairs or more."""
+    """Spearman's correlation and its 95 % interval (Fisher's, with Fieller's variance for ranks); 4 pairs or more.
+
+    All three are nan where one side is the same for all: then there is no order to speak of.
+    """
     if len(first) < 4:
         raise ValueError(f"{len(first)} pairs have no interval: at least 4 are needed.")
+    if len(set(first)) == 1 or len(set(second)) == 1:
+        return math.nan, math.nan, math.nan
     found = float(stats.spearmanr(first, second).statistic)
     half = 1.96 * math.sqrt(1.06 / (len(first) - 3))
     z = math.atanh(max(-0.999999, min(0.999999, found)))
