@@ -10,6 +10,7 @@ from rulebook.catalogue import CATALOGUE
 from rulebook.publishing.pages import Shelf
 from rulebook.publishing.thesis_tables import (
     THESIS,
+    against_floors,
     compared,
     described,
     floor_lines,
@@ -88,13 +89,21 @@ def test_floors_stand_below_the_models_once(shelf):
 
 
 def test_two_are_compared_only_where_both_are_there(shelf, add_run, tmp_path):
-    assert "`rims-cat-6/moving-mnist` is not measured" in compared(shelf, "mse", GRU, RIMS)
+    assert "`rims-cat-6/moving-mnist` has no such number" in compared(shelf, "mse", GRU, RIMS)
     assert compared(shelf, "mse", GRU, GRU) == "21 against 21, 95 % intervals overlap"
+
+
+def test_floors_that_are_not_beaten_are_named(shelf, add_run, tmp_path):
+    assert against_floors(shelf, GRU) == "Every model, with every seed, beats copying frame 9 and the mean frame."
+    assert against_floors(shelf, RIMS) == ""
+    add_run(f"{GRU}/laptop/s1", mse=75.0, mse_copy_last=70.0)
+    told = against_floors(Shelf(Results(tmp_path), GRU), GRU)
+    assert "GRU CAT against copy of frame 9 (1 of 2 seeds)" in told
 
 
 def test_a_page_may_only_judge_what_it_reads(shelf):
     table = verdicts(shelf, "O3")
-    assert table["verdict"].tolist() == ["not tested"] and "rims-cat-6" in table["because"][0]
+    assert table["verdict"].tolist() == ["not tested"] and "RIMs CAT 6" in table["because"][0]
     assert table["thesis"].tolist() == ["89.49 against 96.25"]
     with pytest.raises(Fault, match="Claim O4 reads gru-cat/moving-sprites"):
         verdicts(shelf, "O4")

@@ -1,4 +1,4 @@
-"""The numbers of metrics.json that rules read: name -> (unit, meaning). Evaluation writes them under these names.
+"""The numbers of metrics.json that rules and prose read: name -> (unit, meaning). Evaluation writes them so.
 
 Errors are sums of squares over pixels and channels per frame, averaged over clips (the convention of Table 1 of VIM);
 the thesis's (``mse``) are averaged over channels besides. Position errors are in pixels, KL terms in nats per frame.
@@ -43,12 +43,15 @@ METRICS: dict[str, tuple[str, str]] = {
     "error_over_random_floor": ("ratio", "error on a deterministic walk over the floor if its balls moved at random"),
     # Thesis: Moving MNIST and Moving Sprites, 10 frames given, 10 predicted
     "mse": ("squared error per frame and channel", "predicted frames 10 to 19"),
+    "mse_copy_last": ("squared error per frame and channel", "of the last given frame, taken for frames 10 to 19"),
+    "mse_tracker": ("squared error per frame and channel", "of a tracker that knows looks and laws"),
     "ssim": ("1", "structural similarity of predicted frames 10 to 19"),
     "f1": ("1", "foreground F1 of predicted frames 10 to 19"),
     "single_object_share": ("share of cell-steps", "mask x content lies to 0.8 or more in one object"),
     "completion_ratio": ("ratio", "error on hidden pixels of a cell's own picture over that of leaving them black"),
     "mcl": ("share of the sequence", "maximum consistent length"),
     "acl": ("share of the sequence", "average consistent length"),
+    "duplicates_share": ("share of cells", "that track an object beyond the first cell on it, under masks"),
     "mse_dense_test": ("squared error per frame and channel", "tested with all cells active"),
     "activation_change_share": ("share of steps", "steps after the second on which the set of active cells changes"),
     "active_utilisation": ("share", "utilisation that falls on the activated cells"),

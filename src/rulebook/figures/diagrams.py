@@ -25,7 +25,8 @@ def as_svg(figure: Figure) -> str:
     return target.getvalue()
 
 
-def _box(axis: Axes, x: float, y: float, w: float, h: float, text: str, colour: str = INK, fill: str = PAPER) -> None:
+def box(axis: Axes, x: float, y: float, w: float, h: float, text: str, colour: str = INK, fill: str = PAPER) -> None:
+    """A rounded box around (x, y) with a text in it."""
     patch = FancyBboxPatch(
         (x - w / 2, y - h / 2),
         w,
@@ -39,10 +40,11 @@ def _box(axis: Axes, x: float, y: float, w: float, h: float, text: str, colour: 
     axis.text(x, y, text, ha="center", va="center", fontsize=8.5, color=INK, linespacing=1.15)
 
 
-def _arrow(
+def arrow(
     axis: Axes, start: tuple[float, float], end: tuple[float, float], colour: str = INK, bend: float = 0.0,
     dashed: bool = False,
 ) -> None:  # fmt: skip
+    """An arrow; ``bend`` curves it."""
     axis.add_patch(
         FancyArrowPatch(
             start, end, arrowstyle="-|>", mutation_scale=9, color=colour, lw=1.2, shrinkA=0, shrinkB=0,
@@ -82,38 +84,38 @@ def _transition(axis: Axes) -> None:
     still, moved = [(0.0, 0.0)] * 3, [(0.2, 0.0), (0.0, -0.2), (-0.2, 0.0)]
     axis.text(0, 6.65, "One step: every slot chooses a module", fontsize=10.5, fontweight="bold", va="top")
     _frame(axis, 0.75, 3.2, 1.3, still, "first frame $x_0$")
-    _arrow(axis, (1.45, 3.2), (2.2, 3.2))
+    arrow(axis, (1.45, 3.2), (2.2, 3.2))
     axis.text(1.47, 2.95, "slot\nattention", ha="left", va="top", fontsize=7, color=MUTED)
     _slots(axis, 2.5, 3.2, "slots $h_{t-1}$")
     top = (4.75, 4.1, 3.45, 2.8)
     for m, y in enumerate(top):
         chosen = m == 1
-        _arrow(axis, (2.75, 3.83), (3.75, y), INK if chosen else MUTED)
-        _box(axis, 4.15, y, 0.8, 0.46, f"$f_{m + 1}$", PREDICTED if chosen else MUTED)
-        _arrow(axis, (4.55, y), (5.1, y), PREDICTED if chosen else MUTED)
+        arrow(axis, (2.75, 3.83), (3.75, y), INK if chosen else MUTED)
+        box(axis, 4.15, y, 0.8, 0.46, f"$f_{m + 1}$", PREDICTED if chosen else MUTED)
+        arrow(axis, (4.55, y), (5.1, y), PREDICTED if chosen else MUTED)
         fill = SLOT_COLOURS[0] if chosen else "#bcd7ea"
         axis.add_patch(Circle((5.3, y), 0.16, facecolor=fill, edgecolor=INK if chosen else PAPER, lw=1.4))
         axis.text(5.56, y, f"$s_{m + 1}$", va="center", fontsize=8.5)
     axis.text(4.15, 5.03, "modules", ha="center", va="bottom", fontsize=8, color=MUTED)
     axis.text(5.4, 5.03, "candidates", ha="center", va="bottom", fontsize=8, color=MUTED)
     axis.text(5.4, 2.5, "as keys", ha="center", va="top", fontsize=8, color=MUTED)
-    _box(axis, 6.75, 3.78, 0.95, 0.95, "select\n$r_t$", PREDICTED)
+    box(axis, 6.75, 3.78, 0.95, 0.95, "select\n$r_t$", PREDICTED)
     for y in top:
-        _arrow(axis, (5.92, y), (6.26, 3.78 + 0.28 * (y - 3.78)), MUTED)
-    _arrow(axis, (7.24, 3.78), (7.68, 3.78), PREDICTED)
-    _box(axis, 8.32, 3.78, 1.25, 0.74, "add $z_t$,\nnormalise")
-    _arrow(axis, (8.96, 3.78), (9.38, 3.83))
+        arrow(axis, (5.92, y), (6.26, 3.78 + 0.28 * (y - 3.78)), MUTED)
+    arrow(axis, (7.24, 3.78), (7.68, 3.78), PREDICTED)
+    box(axis, 8.32, 3.78, 1.25, 0.74, "add $z_t$,\nnormalise")
+    arrow(axis, (8.96, 3.78), (9.38, 3.83))
     _slots(axis, 9.6, 3.2, "slots $h_t$")
     # Where the query comes from is all that tells prior from posterior.
-    _arrow(axis, (2.5, 4.05), (6.75, 4.28), GIVEN, bend=-0.74, dashed=True)
+    arrow(axis, (2.5, 4.05), (6.75, 4.28), GIVEN, bend=-0.74, dashed=True)
     axis.text(4.6, 5.95, "query of the prior: the slot itself", ha="center", va="bottom", fontsize=8, color=GIVEN)
     _frame(axis, 4.15, 0.55, 1.3, moved, "next frame $x_t$")
-    _box(axis, 6.75, 1.15, 1.75, 0.74, "what the slot\nreads of it: $\\hat{x}_t$", GIVEN)
-    _arrow(axis, (4.85, 0.75), (5.86, 1.02), GIVEN)
-    _arrow(axis, (6.75, 1.53), (6.75, 3.29), GIVEN)
-    _arrow(axis, (7.65, 1.2), (8.3, 3.42), GIVEN, bend=0.25)
+    box(axis, 6.75, 1.15, 1.75, 0.74, "what the slot\nreads of it: $\\hat{x}_t$", GIVEN)
+    arrow(axis, (4.85, 0.75), (5.86, 1.02), GIVEN)
+    arrow(axis, (6.75, 1.53), (6.75, 3.29), GIVEN)
+    arrow(axis, (7.65, 1.2), (8.3, 3.42), GIVEN, bend=0.25)
     axis.text(6.86, 2.3, "query of\nthe posterior", fontsize=8, color=GIVEN, va="center", ha="left")
-    _arrow(axis, (2.5, 1.95), (5.86, 1.28), GIVEN, bend=0.12)
+    arrow(axis, (2.5, 1.95), (5.86, 1.28), GIVEN, bend=0.12)
     axis.text(3.0, 1.5, "every slot attends\nto its object", fontsize=8, color=GIVEN, ha="right", va="top")
 
 
@@ -124,10 +126,10 @@ def _observation(axis: Axes) -> None:
     for k, y in enumerate(tops):
         colour = (*SLOT_COLOURS[:3], MUTED)[k]
         axis.add_patch(Circle((11.0, y), 0.17, facecolor=colour, edgecolor=INK if k == 0 else PAPER, lw=1.8))
-        _arrow(axis, (11.24, y), (11.62, y), MUTED)
-        _arrow(axis, (12.55, y), (12.9, y), MUTED)
+        arrow(axis, (11.24, y), (11.62, y), MUTED)
+        arrow(axis, (12.55, y), (12.9, y), MUTED)
         _pictures(axis, y, k, colour)
-        _arrow(axis, (14.6, y), (15.02, 2.95 + 0.3 * (y - 2.95)), MUTED)
+        arrow(axis, (14.6, y), (15.02, 2.95 + 0.3 * (y - 2.95)), MUTED)
     axis.add_patch(
         FancyBboxPatch(
             (11.66, 0.85), 0.86, 4.2, boxstyle="round,pad=0,rounding_size=0.12", facecolor=PAPER, ec=INK, lw=1.3

@@ -7,6 +7,7 @@ there are more pixels. Only that column has the unit of the thesis's numbers.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -24,6 +25,7 @@ from rulebook.models.oc_rims import OCRIMsSpec
 from rulebook.models.rims import RIMsSpec
 from rulebook.publishing.pages import Shelf
 from rulebook.publishing.values import rounded
+from rulebook.results import Results, Run
 from rulebook.training.faults import Fault
 
 THESIS_SIZE = 64
@@ -46,6 +48,34 @@ THESIS: dict[str, dict[str, float]] = {
 
 SCORES = {"mse": "MSE", "ssim": "SSIM", "f1": "F1"}
 MISSING = "not trained yet"
+PROSE = ("the thesis says", "because")
+"""Columns that hold sentences."""
+
+
+class OneProfile(Shelf):
+    """Runs that stand side by side in one table or figure: all of one profile, since frames differ in size.
+
+    It is the profile in which most of the entries have runs: 'paper' where both have as many.
+    """
+
+    def __init__(self, results: Results, *entries: str):
+        super().__init__(results, *entries)
+        counts = {one: sum(bool(self._found(entry, one)) for entry in entries) for one in ("paper", "laptop")}
+        self.profile = max(counts, key=lambda one: counts[one])
+
+    def runs(self, entry: str) -> list[Run]:
+        if entry not in self._runs:
+            self._runs[entry] = self._found(entry, self.profile)
+        return self._runs[entry]
+
+    def _found(self, entry: str, profile: str) -> list[Run]:
+        return [run for run in self.results.of(entry, profile) if run.metrics and run.finished]
+
+    def left_out(self) -> str:
+        """A sentence that names the runs of the other profile; empty if there are none."""
+        other = "laptop" if self.profile == "paper" else "paper"
+        names = [f"`{entry}`" for entry in self.entries if self._found(entry, other)]
+        return f"Not shown beside them: runs of profile `{other}` of {', '.join(names)}." if names else ""
 
 
 # ---- What a model is called -----------------------------------------------------------------------------------------
@@ -66,6 +96,9 @@ def described(entry: str) -> dict[str, str]:
     name = "OC-SCOFF" if cells.schemata else "OC-RIMs"
     name += "" if spec.inputs == "slots" else " (FF)"
     name += "" if cells.renormalise else ", one normalisation"
+    usual = OCRIMsSpec()
+    name += "" if spec.slot_dim == usual.slot_dim else f", slots of {spec.slot_dim}"
+    name += "" if cells.value == usual.cells.value else f", values of {cells.value}"
     modules = f"{count}, {spec.slots}" if spec.inputs == "slots" else count
     return {"model": name, "decoder": spec.decoder.upper(), "modules": modules}
 
@@ -171,7 +204,19 @@ def millions(value: float) -> str:
 
 def styled(table: pd.DataFrame, name: str) -> Styler:
     """A table as pages show it; ``name`` keeps the marks of two tables of a page apart, and the same every time."""
-    return table.style.hide(axis="index").format(na_rep="-", precision=3).set_uuid(name)
+    words = [column for column in table.columns if column in PROSE]
+    style = table.style.hide(axis="index").format(na_rep="-", precision=3).set_uuid(name)
+    left = [{"selector": "", "props": [("text-align", "left")]}]
+    return style.set_table_styles(dict.fromkeys(words, left), overwrite=False) if words else style
+
+
+def differing(style: Styler, reference: str, *columns: str) -> Styler:
+    """Cells of these columns in bold where they do not say what the reference column says."""
+
+    def bold(row: pd.Series) -> list[str]:
+        return ["font-weight: bold" if name in columns and row[name] != row[reference] else "" for name in row.index]
+
+    return style.apply(bold, axis=1)
 
 
 # ---- Which of two is better, and what is judged ----------------------------------------------------------------------
@@ -182,7 +227,7 @@ def compared(shelf: Shelf, metric: str, entry: str, other: str) -> str:
     mine, theirs = (list(shelf.by_seed(one, metric).values()) for one in (entry, other))
     if not mine or not theirs:
         absent = entry if not mine else other
-        return f"not to be said yet: `{absent}` is not measured"
+        return f"not to be said yet: `{absent}` has no such number"
     profiles = {shelf.runs(one)[0].profile for one in (entry, other)}
     if len(profiles) > 1:
         return "not to be said yet: the runs are of different profiles"
@@ -192,6 +237,39 @@ def compared(shelf: Shelf, metric: str, entry: str, other: str) -> str:
     else:
         apart = "95 % intervals apart" if a.below(b) or b.below(a) else "95 % intervals overlap"
     return f"{rounded(a.mean)} against {rounded(b.mean)}, {apart}"
+
+
+def scale_of(shelf: Shelf) -> str:
+    """What must be known to hold MSE against the thesis's numbers."""
+    for entry in shelf.entries:
+        for run in shelf.runs(entry)[:1]:
+            size, factor = run.config["world"]["size"], enlargement(shelf, entry)
+            if factor == 1:
+                return f"Frames have the thesis's size, {size}×{size}."
+            return (
+                f"Frames are {size}×{size} here. *At 64×64* is the error of the same frames enlarged to the thesis's"
+                f" size: {factor:g} times as many pixels."
+            )
+    return ""
+
+
+def against_floors(shelf: Shelf, *entries: str) -> str:
+    """Whether every model beats copying frame 9 and the mean frame, in one sentence."""
+    known, lost = 0, []
+    for entry in entries:
+        errors = shelf.by_seed(entry, "mse")
+        for suffix in ("copy_last", "mean_frame"):
+            level = shelf.by_seed(entry, f"mse_{suffix}")
+            seeds = errors.keys() & level.keys()
+            above = [seed for seed in seeds if not errors[seed] < level[seed]]
+            known += len(seeds)
+            if above:
+                lost.append(f"{label(entry)} against {FLOORS[suffix]} ({len(above)} of {len(seeds)} seeds)")
+    if not known:
+        return ""
+    if not lost:
+        return "Every model, with every seed, beats copying frame 9 and the mean frame."
+    return "**Not every model beats copying frame 9 and the mean frame.** Beaten are: " + "; ".join(lost) + "."
 
 
 def verdicts(shelf: Shelf, *ids: str) -> pd.DataFrame:
@@ -213,10 +291,20 @@ def verdicts(shelf: Shelf, *ids: str) -> pd.DataFrame:
                 "thesis": _pair(claim.paper_value, claim.paper_against, digits=4),
                 "ours": _pair(ours, against) + (f" ({seeds})" if told["profile"] else ""),
                 "verdict": told["verdict"],
-                "because": told["note"] or ("every part of the rule holds" if told["profile"] else ""),
+                "because": _plain(told["note"]) or ("every part of the rule holds" if told["profile"] else ""),
             }
         )
     return pd.DataFrame(rows)
+
+
+def _plain(note: str) -> str:
+    """The words of a rule with models called as in the tables."""
+
+    def called(match: re.Match[str]) -> str:
+        entry = CATALOGUE.entries.get(match[0])
+        return label(match[0]) if entry and entry.experiment == "oc-rims" else match[0]
+
+    return re.sub(r"[\w-]+/moving-(?:mnist|sprites)", called, note)
 
 
 def _pair(value: float | None, against: float | None, digits: int = 3) -> str:

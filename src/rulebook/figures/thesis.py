@@ -1,0 +1,132 @@
+"""Figures of the thesis's models: one colour per model, film strips of predictions and of what each cell draws."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import matplotlib.pyplot as plt
+import pandas as pd
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import LogFormatter
+from torch import Tensor
+
+from rulebook.figures.curves import lines_of_seeds
+from rulebook.figures.seeds import seed_colour
+from rulebook.figures.strips import Row
+from rulebook.figures.style import GIVEN, INK, MUTED, PREDICTED, SLOT_COLOURS
+
+MODEL_COLOURS = {
+    "conv-lstm": "#8c5a2b",
+    "gru-cat": "#e69f00",
+    "rims-cat": "#d55e00",
+    "oc-rims-cat": "#cc79a7",
+    "oc-rims-sbd": "#009e73",
+    "oc-rims-bcd": "#0072b2",
+    "oc-rims-ff": "#56b4e9",
+    "oc-scoff": "#7a5195",
+}
+"""By the beginning of the variant's name: a model keeps its colour on all pages."""
+
+FLOOR_LINES = {"copy_last": ("copy of frame 9", ":"), "mean_frame": ("mean frame", "--"), "tracker": ("tracker", "-.")}
+
+
+def colour_of(entry: str) -> str:
+    """The colour of a catalogue entry's model."""
+    return next(colour for name, colour in MODEL_COLOURS.items() if entry.startswith(name))
+
+
+def loss_curves(history: pd.DataFrame, *, level: float, name: str) -> Figure:
+    """Training and validation loss over steps, every seed, and what a prediction without learning scores
+    (thesis Figures 4.1, 4.2)."""
+    seeds = sorted(history["seed"].unique())
+
+    def of(split: str) -> list:
+        parts = [history[(history["split"] == split) & (history["seed"] == seed)] for seed in seeds]
+        return [(part["step"].to_numpy(), part["error"].to_numpy()) for part in parts]
+
+    figure = lines_of_seeds(
+        {"training clips": (of("train"), "#0072b2"), "validation clips": (of("validation"), PREDICTED)},
+        xlabel="training step",
+        ylabel="squared error of the next frame",
+    )
+    axis = figure.axes[0]
+    # Plain numbers, between the powers of ten too where there are few of these.
+    axis.yaxis.set_major_formatter(LogFormatter())
+    axis.yaxis.set_minor_formatter(LogFormatter(minor_thresholds=(1.5, 0.5)))
+    axis.axhline(level, color=MUTED, linewidth=1, linestyle=":")
+    axis.annotate(name, (1, level), xycoords=("axes fraction", "data"), ha="right", va="bottom", color=MUTED, size=8)
+    return figure
+
+
+def over_horizon(
+    models: Mapping[str, Mapping[int, Sequence[float]]],
+    floors: Mapping[str, Sequence[float]],
+    frames: Sequence[int],
+    *,
+    labels: Mapping[str, str],
+    ylabel: str,
+) -> Figure:
+    """Error of every predicted frame: every seed a thin line, the mean of a model's seeds a thick one; what takes no
+    learning in grey."""
+    figure, axis = plt.subplots(figsize=(7.4, 3.9))
+    for suffix, values in floors.items():
+        name, style = FLOOR_LINES[suffix]
+        axis.plot(frames, values, color=MUTED, linewidth=1.6, linestyle=style, label=name)
+    for entry, by_seed in models.items():
+        colour = colour_of(entry)
+        for values in by_seed.values():
+            axis.plot(frames, values, color=colour, linewidth=0.8, alpha=0.5)
+        mean = [sum(column) / len(column) for column in zip(*by_seed.values(), strict=True)]
+        axis.plot(frames, mean, color=colour, linewidth=2.2, label=labels[entry])
+    axis.set(xlabel="frame of the clip (frames 0 to 9 are given)", ylabel=ylabel, xlim=(frames[0], frames[-1]))
+    axis.set_ylim(0, None)
+    axis.set_xticks(list(frames))
+    axis.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), fontsize=8)
+    figure.tight_layout()
+    return figure
+
+
+def cell_rows(truth: Tensor, prediction: Tensor, cells: Sequence[Tensor], given: int) -> list[Row]:
+    """Truth, prediction, and one row per cell in the cell's colour; ``given`` of the columns are given frames."""
+    rows = [Row("truth", truth, given=given), Row("prediction", prediction, given=given)]
+    for k, pictures in enumerate(cells):
+        rows.append(Row(f"cell {k + 1}", pictures, border=SLOT_COLOURS[k % len(SLOT_COLOURS)]))
+    return rows
+
+
+def prediction_rows(given: Tensor, truth: Tensor, predictions: Mapping[str, Tensor]) -> list[Row]:
+    """The frames that all models saw, those that followed, and what each model made of them."""
+    rows = [Row("given", given, border=GIVEN), Row("what followed", truth)]
+    return rows + [Row(name, frames, border=PREDICTED) for name, frames in predictions.items()]
+
+
+def shares_beside(
+    rows: Mapping[str, Mapping[int, float]],
+    *,
+    thesis: Mapping[str, float],
+    untrained: Mapping[str, float],
+    xlabel: str,
+) -> Figure:
+    """One line per model: every seed a point, beside it the thesis's value and that of a model without training."""
+    figure, axis = plt.subplots(figsize=(6.4, 0.34 * len(rows) + 1.25))
+    for y, (name, by_seed) in enumerate(rows.items()):
+        axis.axhline(y, color="#eceff2", linewidth=1, zorder=0)
+        if name in untrained:
+            axis.plot(untrained[name], y, "D", color=MUTED, markersize=6, markerfacecolor="none")
+        if name in thesis:
+            axis.plot(thesis[name], y, "x", color=INK, markersize=7, markeredgewidth=1.8)
+        for seed, value in sorted(by_seed.items()):
+            axis.plot(value, y, "o", color=seed_colour(seed), markersize=6, alpha=0.9)
+    axis.set_yticks(range(len(rows)), list(rows))
+    axis.set_ylim(len(rows) - 0.5, -0.5)
+    axis.set(xlim=(0, 1.02), xlabel=xlabel)
+    axis.grid(axis="y", visible=False)
+    seeds = sorted({seed for by_seed in rows.values() for seed in by_seed})
+    marks = [Line2D([], [], marker="o", linestyle="", color=seed_colour(seed), label=f"seed {seed}") for seed in seeds]
+    marks.append(Line2D([], [], marker="x", linestyle="", color=INK, markeredgewidth=1.8, label="thesis"))
+    blank = Line2D([], [], marker="D", linestyle="", color=MUTED, markerfacecolor="none", label="same model, untrained")
+    marks.append(blank)
+    figure.tight_layout(rect=(0, 0.3 / figure.get_figheight(), 1, 1))
+    figure.legend(handles=marks, loc="lower center", ncols=len(marks), fontsize=8, handletextpad=0.2, columnspacing=1)
+    return figure
