@@ -32,10 +32,10 @@ def warm_up(steps: int) -> dict[str, Ramp]:
     }
 
 
-def settled_eye(first: float, last: float, begin: int, end: int) -> dict[str, Ramp]:
-    """The eye learns slower than the modules, which have to follow it wherever it goes, but fast enough to bend its
-    slots until moves are simple in them; once they are, it settles, or the errors of wrong moves go on to spoil it."""
-    return {"perception": Ramp(first=first, last=last, begin=begin, end=end)}
+def settled_eye(begin: int, end: int) -> dict[str, Ramp]:
+    """The eye learns with the modules until moves are simple in its slots (slower, it keeps them from splitting), and
+    settles then, or the errors of wrong moves go on to spoil what it knows of stills."""
+    return {"perception": Ramp(first=1, last=0.2, begin=begin, end=end)}
 
 
 PLAIN = {"error": ERROR}
@@ -60,21 +60,19 @@ def training(profile: Profile, warm: bool = True) -> Training:
     if profile == "laptop":
         return Training(
             steps=6000,
-            # Longer clips come step by step and at a falling rate: from 4 frames straight to 10 at the full rate, a
-            # model that had found the rules lost them within fifty steps.
             stages=(
                 Stage(frames=4, batch=32),
-                Stage(frames=6, batch=20, begin=2400),
-                Stage(frames=10, batch=12, begin=3400),
-                Stage(frames=20, batch=6, begin=4800),
+                Stage(frames=6, batch=20, begin=1800),
+                Stage(frames=10, batch=12, begin=2800),
+                Stage(frames=20, batch=6, begin=4000),
             ),
-            learning_rate=2e-3,
+            learning_rate=1e-3,
             warmup=200,
-            hold=0.4,
-            floor=0.05,
-            clip_norm=10.0,
+            hold=0.35,
+            floor=0.03,
+            clip_norm=500.0,
             weights=warm_up(2000) if warm else PLAIN,
-            pace=settled_eye(0.35, 0.07, 2800, 3600),
+            pace=settled_eye(2400, 3200),
             bf16=True,
         )
     lengths = tuple(Stage(frames=6 + 2 * i, batch=32, begin=1000 * i) for i in range(8))
@@ -85,7 +83,7 @@ def training(profile: Profile, warm: bool = True) -> Training:
         warmup=300,
         hold=0.6,
         floor=0.05,
-        clip_norm=20.0,
+        clip_norm=500.0,
         weights=warm_up(3000) if warm else PLAIN,
         bf16=True,
     )

@@ -7,6 +7,8 @@ from einops import einsum
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from rulebook.layers.gradients import tame
+
 
 class SlotAttention(nn.Module):
     """A set of feature cells becomes a set of slots.
@@ -35,6 +37,14 @@ class SlotAttention(nn.Module):
         draw = torch.randn(batch, self.slots, self.start_mean.shape[-1], generator=noise, device=noise.device)
         return self.start_mean + self.start_log_std.exp() * draw.to(self.start_mean.device)
 
+    def offer(
+        self, cells: Float[Tensor, "*batch cell cell_dim"]
+    ) -> tuple[Float[Tensor, "*batch cell dim"], Float[Tensor, "*batch cell dim"]]:
+        """Keys and values of the cells."""
+        with exact(cells):
+            cells = self.norm_cells(cells.float())
+            return self.to_key(cells), self.to_value(cells)
+
     def compete(
         self,
         slots: Float[Tensor, "batch slot dim"],
@@ -42,21 +52,18 @@ class SlotAttention(nn.Module):
         value: Float[Tensor, "batch cell dim"],
     ) -> tuple[Float[Tensor, "batch slot dim"], Float[Tensor, "batch slot cell"]]:
         """What every slot reads from the cells it won, and who won which cell (softmax over slots)."""
-        query = self.to_query(self.norm_slots(slots)) * self.scale
-        # In float32: the softmax decides which slot owns a cell, and in bfloat16 ties are frequent.
-        with torch.autocast(slots.device.type, enabled=False):
-            score = einsum(query.float(), key.float(), "b s d, b n d -> b s n")
-            share = score.softmax(dim=1)
+        with exact(slots):
+            query = self.to_query(self.norm_slots(slots.float())) * self.scale
+            share = einsum(query, key, "b s d, b n d -> b s n").softmax(dim=1)
             weight = share + 1e-8
             weight = weight / weight.sum(dim=-1, keepdim=True)
-            return einsum(weight, value.float(), "b s n, b n d -> b s d"), share
+            return einsum(weight, value, "b s n, b n d -> b s d"), share
 
     def forward(
         self, cells: Float[Tensor, "batch cell cell_dim"], slots: Float[Tensor, "batch slot dim"]
     ) -> tuple[Float[Tensor, "batch slot dim"], Float[Tensor, "batch slot cell"]]:
         """Refined slots, and the last attention map."""
-        cells = self.norm_cells(cells)
-        key, value = self.to_key(cells), self.to_value(cells)
+        key, value = self.offer(cells)
         share = key.new_zeros(key.shape[0], self.slots, key.shape[1])
         for _ in range(self.iterations):
             slots, share = self.refine(slots, key, value)
@@ -69,7 +76,15 @@ class SlotAttention(nn.Module):
         value: Float[Tensor, "batch cell dim"],
     ) -> tuple[Float[Tensor, "batch slot dim"], Float[Tensor, "batch slot cell"]]:
         """One iteration: compete, merge what was read into the slot, and think it over."""
-        update, share = self.compete(slots, key, value)
-        # The state of the GRU is the slot as it was, not normalised.
-        merged = self.gru(update.flatten(0, 1), slots.float().flatten(0, 1)).unflatten(0, slots.shape[:2])
-        return merged + self.mlp(self.norm_update(merged)), share
+        with exact(slots):
+            slots = tame(slots.float())
+            update, share = self.compete(slots, key, value)
+            # The state of the GRU is the slot as it was, not normalised.
+            merged = self.gru(update.flatten(0, 1), slots.flatten(0, 1)).unflatten(0, slots.shape[:2])
+            return merged + self.mlp(self.norm_update(merged)), share
+
+
+def exact(x: Tensor) -> torch.autocast:
+    """Float32, whatever autocast says: the softmax decides which slot owns a cell, and in bfloat16 ties are frequent.
+    Slots are few and small: casting them to and fro would take longer than it saves."""
+    return torch.autocast(x.device.type, enabled=False)

@@ -133,7 +133,7 @@ class SCOFF(VideoModel):
         and after it; ``noise`` None: without Gumbel noise."""
         # Always in float32: errors of a recurrence add up.
         with torch.autocast(files.device.type, enabled=False):
-            read, share = self.perception.attention.compete(self.ask(files), key.float(), value.float())
+            read, share = self.perception.attention.compete(self.ask(files), key, value)
             chosen, probs, choice = self.schemata(read, files, noise)
             return Step(self.communication(chosen), probs, choice, share)
 
@@ -154,9 +154,7 @@ class SCOFF(VideoModel):
     ) -> list[Step]:
         """One step per frame. Nothing but the cells runs in the loop: frames were encoded before it and are drawn
         after it, all at once."""
-        attention = self.perception.attention
-        normed = attention.norm_cells(cells)
-        key, value = attention.to_key(normed), attention.to_value(normed)
+        key, value = self.perception.attention.offer(cells)
         steps: list[Step] = []
         for t in range(cells.shape[1]):
             steps.append(self.step(files, key[:, t], value[:, t], noise))

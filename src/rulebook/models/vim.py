@@ -23,6 +23,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from rulebook.clips import Rollout
+from rulebook.layers.gradients import tame
 from rulebook.layers.grouped import GroupedLinear
 from rulebook.layers.halting import best_iterations
 from rulebook.layers.perception import Perception, PerceptionSpec, frame_error
@@ -142,6 +143,8 @@ class VIM(VideoModel):
         In training the choice is a relaxed draw; at test it is hard: the likeliest module of the posterior, a draw
         from the prior. ``noise`` None: no randomness at all. ``forced``: the choice comes from outside.
         """
+        slots = tame(slots)
+        seen = None if seen is None else tame(seen)
         updates = self.transition(slots)
         candidates = self.norm(slots.unsqueeze(2) + updates)
         prior = self.select_prior(slots, candidates)
@@ -181,8 +184,7 @@ class VIM(VideoModel):
         """Cells of all frames, and their keys and values, each [clip, time, cell, dim]."""
         length = frames.shape[1]
         cells = self.perception.encoder(rearrange(frames, "b t c h w -> (b t) c h w"))
-        normed = self.perception.attention.norm_cells(cells)
-        key, value = self.perception.attention.to_key(normed), self.perception.attention.to_value(normed)
+        key, value = self.perception.attention.offer(cells)
         return tuple(rearrange(x, "(b t) n d -> b t n d", t=length) for x in (cells, key, value))  # type: ignore[return-value]
 
     def _infer(
