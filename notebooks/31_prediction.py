@@ -68,6 +68,17 @@ for shelf in (digits, sprites):
     say(shelf.missing(), shelf.made_by(), shelf.left_out())
 
 
+def race(shelf, *pairs):
+    """Who is ahead, for the pairs that are there."""
+    say(
+        *(
+            f"{label(one)} against {label(other)}, MSE: {compared(shelf, 'mse', one, other)}."
+            for one, other in pairs
+            if shelf.here(one, other)
+        )
+    )
+
+
 def horizon(shelf):
     """The error of every predicted frame, for the models that are there."""
     here = [entry for entry in shelf.entries if shelf.here(entry)]
@@ -136,11 +147,7 @@ styled(table, "part42") if not digits.here(LSTM, GRU, RIMS, BCD) else None
 # is trained as all others. The tracker knows what no learner is told: the digits, the bounce, the highest speed.
 
 # %% tags=["hide-input"]
-say(
-    f"OC-RIMs against the GRU, MSE: {compared(digits, 'mse', BCD, GRU)}.",
-    f"OC-RIMs against RIMs: {compared(digits, 'mse', BCD, RIMS)}.",
-    f"RIMs against the GRU: {compared(digits, 'mse', RIMS, GRU)}.",
-)
+race(digits, (BCD, GRU), (BCD, RIMS), (RIMS, GRU))
 styled(verdicts(digits, "O1", "O3", "O5"), "claims42")
 
 # %% [markdown]
@@ -193,11 +200,7 @@ styled(table, "table43") if sprites.here(GRU_S, RIMS_S, SBD_S) else None
 styled(table, "part43") if not sprites.here(GRU_S, RIMS_S, SBD_S) else None
 
 # %% tags=["hide-input"]
-say(
-    f"OC-RIMs against the GRU, MSE: {compared(sprites, 'mse', SBD_S, GRU_S)}.",
-    f"OC-RIMs against RIMs: {compared(sprites, 'mse', SBD_S, RIMS_S)}.",
-    f"RIMs against the GRU: {compared(sprites, 'mse', RIMS_S, GRU_S)}.",
-)
+race(sprites, (SBD_S, GRU_S), (SBD_S, RIMS_S), (RIMS_S, GRU_S))
 styled(verdicts(sprites, "O2", "O4", "O6"), "claims43")
 
 # %% [markdown]

@@ -172,7 +172,7 @@ if here:
 styled(verdicts(sprites, "O10", "O11", "O12", "O13"), "claims44")
 
 # %% [markdown]
-# ## An open question of the thesis, answered
+# ## An open question of the thesis
 #
 # Often several cells draw the same object. The thesis suspects the input attention (4.3, last paragraph): it is
 # normalised over the cells, so that they compete for a slot, and then again over the slots, so that a cell which lost
@@ -203,13 +203,14 @@ for shelf, entry in ((digits, BCD), (sprites, SBD)):
 # %% tags=["hide-input"]
 for shelf, entry in ((digits, BCD), (sprites, SBD)):
     other = PAIRS[entry]
-    say(
-        f"`{entry.split('/')[1]}`, without the second normalisation against with it:"
-        f" duplicates under masks {compared(shelf, 'duplicates_share', other, entry)};",
-        f"on the cells' own pictures {compared(shelf, 'duplicates_share_unmasked', other, entry)};",
-        f"MSE {compared(shelf, 'mse', other, entry)}.",
-        fewer(shelf, other, entry),
-    )
+    if shelf.here(entry, other):
+        say(
+            f"`{entry.split('/')[1]}`, without the second normalisation against with it:"
+            f" duplicates under masks {compared(shelf, 'duplicates_share', other, entry)};",
+            f"on the cells' own pictures {compared(shelf, 'duplicates_share_unmasked', other, entry)};",
+            f"MSE {compared(shelf, 'mse', other, entry)}.",
+            fewer(shelf, other, entry),
+        )
 
 # %% [markdown]
 # Remake this page: `rulebook notebooks 32_objects --force`; train its runs from scratch: `make train`.
