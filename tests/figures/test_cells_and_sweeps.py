@@ -87,7 +87,7 @@ def test_attention_maps_write_every_value():
     figure = attention_maps(torch.rand(1, 3, 8, 8), attention, ["frame 0"], given=[True], inputs=["slot 1", "null"])
     frame, matrix = figure.axes
     assert frame.get_title(loc="center") == "frame 0"
-    assert [text.get_text() for text in matrix.texts] == [".25", ".75", "1", ".00"]
+    assert [text.get_text() for text in matrix.texts] == [".25", ".75", "1", "0"]
     assert [label.get_text() for label in matrix.get_yticklabels()] == ["cell 1", "cell 2"]
     assert to_rgb(matrix.get_yticklabels()[1].get_color()) == to_rgb(slot_colour(1))
 

@@ -70,7 +70,7 @@ def attention_maps(
 def _matrix(axis: Axes, values: np.ndarray) -> None:
     axis.imshow(values, cmap=SHARES, vmin=0, vmax=1, aspect="auto")
     for (y, x), value in np.ndenumerate(values):
-        text = "1" if value >= 0.995 else f"{value:.2f}".lstrip("0")
+        text = f"{value:.2f}".lstrip("0") if 0.005 <= value < 0.995 else f"{value:.0f}"
         axis.text(x, y, text, ha="center", va="center", fontsize=6.5, color=PAPER if value > 0.45 else INK)
     axis.tick_params(length=0)
     axis.grid(False)

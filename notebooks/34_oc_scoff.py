@@ -1,0 +1,198 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+#   rulebook:
+#     reads: [oc-scoff-bcd/moving-mnist, oc-rims-bcd-6-3/moving-mnist]
+#     writes: [tables/oc_scoff.csv, tables/oc_scoff_runs.csv]
+# ---
+
+# %% [markdown]
+# # Object-centric SCOFF: does it break in training?
+#
+# Section 4.6 of the thesis {cite}`lin2022` puts the cells of SCOFF {cite}`scoff2020` into OC-RIMs: object files that
+# share all weights and choose, at every step, one of a few recurrent cells (*schemata*). All ten of its runs failed in
+# training, and even before that their error was far above that of RIM cells; the thesis suspects the sampling of the
+# choice. Here are all runs of such a model, none left out or repeated, beside the runs of the model with RIM cells
+# that is the same in all else: slots, decoder, number of cells, data, optimiser.
+
+# %% tags=["hide-input"]
+import pandas as pd
+import torch
+
+from rulebook.evaluation.evaluate import load_model
+from rulebook.evaluation.oc_rims import FACTOR, GIVEN, WINDOW, rises
+from rulebook.evaluation.oc_rims_habits import choices, examples
+from rulebook.figures.seeds import Measure, seed_points
+from rulebook.figures.strips import Row, film_strip
+from rulebook.figures.style import use_house_style
+from rulebook.figures.sweep import Model, model_curves
+from rulebook.figures.thesis import colour_of
+from rulebook.publishing.pages import plural, say
+from rulebook.publishing.thesis_tables import OneProfile, prediction_table, styled, verdicts
+from rulebook.results import Results
+
+use_house_style()
+_ = torch.set_grad_enabled(False)
+results = Results()
+SCOFF, CELLS = "oc-scoff-bcd/moving-mnist", "oc-rims-bcd-6-3/moving-mnist"
+NAMES = {SCOFF: "object-centric SCOFF", CELLS: "RIM cells"}
+shelf = OneProfile(results, SCOFF, CELLS)
+there = list(filter(shelf.here, NAMES))
+both = len(there) == len(NAMES)
+say(shelf.missing(), shelf.made_by(), shelf.left_out())
+
+# %% tags=["hide-input"]
+table = prediction_table(shelf, SCOFF, CELLS)
+_ = results.save_table("oc_scoff", table)
+styled(table, "scoff")
+
+
+# %% [markdown]
+# ## Figure 4.14: training loss
+#
+# Squared error per frame, the true frame before each given; every point is the mean of the steps between two lines of
+# the history. The axis is logarithmic, so that a jump is seen at any height.
+
+
+# %% tags=["hide-input"]
+def over_steps(split, column, ylabel, **look):
+    """Every seed of both models, as far as its history tells."""
+    curves = {}
+    for entry in there:
+        for run in shelf.runs(entry):
+            lines = run.history[run.history["split"] == split]
+            if column in lines:
+                known = lines[["step", column]].dropna()
+                curves[Model(run.name, NAMES[entry], colour=colour_of(entry))] = (
+                    known["step"].to_list(),
+                    known[column].to_list(),
+                )
+    return model_curves(curves, ylabel=ylabel, **look) if curves else None
+
+
+def on_test(metric):
+    """Floors of the test clips, to hold the curves against."""
+    known = [value for entry in there for value in shelf.by_seed(entry, f"{metric}_copy_last").values()]
+    return {"copy of frame 9": known[0]} if known else {}
+
+
+# %% tags=["hide-input", "exhibit:oc-rims-figure-4-14"]
+if both:
+    figure = over_steps("train", "error", "training error per frame", log=True)
+
+# %% [markdown]
+# ## Does it jump?
+#
+# A *loss jump* lasts: the median loss of a number of log lines is more than a quarter above that of as many lines
+# before them, so a spike that is over at once is none. The largest such ratio in the whole training of every run, and
+# the line above which it counts:
+
+# %% tags=["hide-input"]
+steepest = {
+    NAMES[entry]: {
+        run.seed: max(rises(run.history.loc[run.history["split"] == "train", "error"].to_list()), default=float("nan"))
+        for run in shelf.runs(entry)
+    }
+    for entry in there
+}
+if steepest:
+    figure = seed_points([Measure("largest lasting rise of the loss", steepest, {"counts": FACTOR})], width=4.6)
+    say(
+        *(
+            f"{NAMES[entry]}: {int(sum(jumps.values()))} of {len(jumps)} {plural('run', len(jumps))} with a jump"
+            f" (medians of {WINDOW} log lines, factor {FACTOR})."
+            for entry in there
+            if (jumps := shelf.by_seed(entry, "loss_jump"))
+        )
+    )
+
+# %% [markdown]
+# ## Figures 4.15 and 4.16: error and F1 over the training
+#
+# Frames 0 to 9 are given, the model goes on alone to frame 19. The thesis draws test clips; here they are clips of the
+# validation split, looked at while the model is trained, since test clips are for the end. The dotted line is what
+# copying frame 9 scores on the test clips.
+
+# %% tags=["hide-input", "exhibit:oc-rims-figure-4-15"]
+if both:
+    figure = over_steps("validation", "mse", "MSE, frames 10 to 19", levels=on_test("mse"), zero=True)
+
+# %% tags=["hide-input", "exhibit:oc-rims-figure-4-16"]
+if both:
+    figure = over_steps("validation", "f1", "F1, frames 10 to 19", levels=on_test("f1"), zero=True)
+
+# %% tags=["hide-input"]
+if there and not both:
+    for split, column, told in (
+        ("train", "error", "training error per frame"),
+        ("validation", "mse", "MSE, frames 10 to 19"),
+        ("validation", "f1", "F1, frames 10 to 19"),
+    ):
+        figure = over_steps(split, column, told, zero=True)
+
+# %% [markdown]
+# ## What comes out
+#
+# The test clips, after the last step:
+
+# %% tags=["hide-input"]
+if there:
+    entries = {entry: NAMES[entry] for entry in there}
+    measures = [
+        Measure("MSE, frames 10 to 19", shelf.groups("mse", entries), on_test("mse")),
+        Measure("F1, frames 10 to 19", shelf.groups("f1", entries), on_test("f1")),
+    ]
+    figure = seed_points(measures, width=3.8)
+
+# %% tags=["hide-input"]
+models = [(entry, run, *load_model(run.path)) for entry in there for run in shelf.runs(entry)]
+if models:
+    clip = examples(models[0][2].world)
+    shown = list(range(0, 19, 2))
+    rows = [Row("truth", clip.frames[0, 1:][shown])]
+    for entry, run, _, model in models:
+        frames = model.rollout(clip.frames, given=GIVEN).frames[0, shown]
+        rows.append(Row(f"{NAMES[entry]}, seed {run.seed}", frames, given=sum(i + 1 < GIVEN for i in shown)))
+    figure = film_strip(rows, heads=[f"frame {i + 1}" for i in shown], size=0.66)
+    say("One test clip, not chosen by any model, all runs. Grey: the true frame before is given; red: on its own.")
+
+# %% [markdown]
+# ## Is it the choice?
+#
+# If sampling a schema is what breaks the training, the choice must matter: several schemata in use, and chosen with
+# some doubt. Over test clips, per run: how often each schema was applied (the most used first), and the probability
+# of the one that was chosen.
+
+# %% tags=["hide-input"]
+rows = []
+for entry, run, config, model in models:
+    if entry != SCOFF:
+        continue
+    use = choices(model, config.world)
+    rows.append(
+        {"run": run.name}
+        | {f"schema {i + 1}": share for i, share in enumerate(use.shares)}
+        | {"probability of the chosen one": use.probability}
+        | {"loss jump": "yes" if run.metrics["loss_jump"]["value"] else "no", "MSE": run.metrics["mse"]["value"]}
+    )
+table = pd.DataFrame(rows or {"run": []})
+_ = results.save_table("oc_scoff_runs", table)
+styled(table, "choices") if rows else None
+
+# %% [markdown]
+# ## The verdict
+#
+# The rule asks for a jump in every run, *and* for a final error above that of RIM cells.
+
+# %% tags=["hide-input"]
+styled(verdicts(shelf, "O20"), "verdict")
+
+# %% [markdown]
+# Remake this page: `rulebook notebooks 34_oc_scoff --force`; train its runs from scratch: `make train`.
