@@ -203,9 +203,15 @@ def millions(value: float) -> str:
 
 
 def styled(table: pd.DataFrame, name: str) -> Styler:
-    """A table as pages show it; ``name`` keeps the marks of two tables of a page apart, and the same every time."""
+    """A table as pages show it; ``name`` keeps the marks of two tables of a page apart, and the same every time.
+
+    The profile is the same in every row, sentences beside the table say it, and the page is narrow: it is left to the
+    table's file.
+    """
     words = [column for column in table.columns if column in PROSE]
     style = table.style.hide(axis="index").format(na_rep="-", precision=3).set_uuid(name)
+    if "profile" in table.columns:
+        style = style.hide(subset=["profile"], axis="columns")
     left = [{"selector": "", "props": [("text-align", "left")]}]
     return style.set_table_styles(dict.fromkeys(words, left), overwrite=False) if words else style
 
