@@ -32,12 +32,6 @@ def warm_up(steps: int) -> dict[str, Ramp]:
     }
 
 
-def settled_eye(begin: int, end: int) -> dict[str, Ramp]:
-    """The eye learns with the modules until moves are simple in its slots (slower, it keeps them from splitting), and
-    settles then, or the errors of wrong moves go on to spoil what it knows of stills."""
-    return {"perception": Ramp(first=1, last=0.2, begin=begin, end=end)}
-
-
 PLAIN = {"error": ERROR}
 """The evidence lower bound as the paper prints it."""
 
@@ -59,20 +53,22 @@ def training(profile: Profile, warm: bool = True) -> Training:
         )
     if profile == "laptop":
         return Training(
-            steps=6000,
+            steps=5800,
             stages=(
                 Stage(frames=4, batch=32),
-                Stage(frames=6, batch=20, begin=1800),
-                Stage(frames=10, batch=12, begin=2800),
-                Stage(frames=20, batch=6, begin=4000),
+                Stage(frames=6, batch=21, begin=2200),
+                Stage(frames=8, batch=16, begin=2800),
+                Stage(frames=10, batch=12, begin=3400),
+                Stage(frames=14, batch=9, begin=4200),
+                Stage(frames=20, batch=6, begin=5000),
             ),
             learning_rate=1e-3,
             warmup=200,
-            hold=0.35,
+            hold=0.26,
             floor=0.03,
             clip_norm=500.0,
+            tamed=True,
             weights=warm_up(2000) if warm else PLAIN,
-            pace=settled_eye(2400, 3200),
             bf16=True,
         )
     lengths = tuple(Stage(frames=6 + 2 * i, batch=32, begin=1000 * i) for i in range(8))
@@ -84,6 +80,7 @@ def training(profile: Profile, warm: bool = True) -> Training:
         hold=0.6,
         floor=0.05,
         clip_norm=500.0,
+        tamed=True,
         weights=warm_up(3000) if warm else PLAIN,
         bf16=True,
     )

@@ -70,6 +70,8 @@ class Training(Spec):
     """Halve the learning rate after each so many steps, as slot attention's authors do."""
     clip_norm: float | None = Field(None, gt=0)
     """Largest norm of the whole gradient; None: no clipping."""
+    tamed: bool = False
+    """No slot hands back a gradient of more than five times the mean length (VIM)."""
     weights: dict[str, Ramp] = Field(default_factory=dict)
     """Weight of each loss term over the steps; a term that is not named weighs 1."""
     pace: dict[str, Ramp] = Field(default_factory=dict)

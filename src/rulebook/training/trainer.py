@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from rulebook.clips import Clip
+from rulebook.layers.gradients import taming
 from rulebook.models.base import VideoModel
 from rulebook.seeds import derive, generator
 from rulebook.training import checkpoints
@@ -118,7 +119,7 @@ class Trainer:
         clip = self.config.world.sample(n, seed, length=stage.frames, split="train", device=str(self.team.device))
         frames = self.checked(clip, n, stage.frames, thorough=self.looks_now(step))
         noise = generator(self.config.seed, "noise", step, self.team.rank)
-        with autocast(self.training, self.team.device):
+        with autocast(self.training, self.team.device), taming(self.training.tamed):
             losses = self.objective(frames, noise)
         values = self.values(losses)
         total = sum((weights[term] * losses[term] for term in self.terms), torch.zeros((), device=values.device))
