@@ -11,7 +11,9 @@ from rulebook.claims.oc_rims import OC_RIMS_CLAIMS
 from rulebook.clips import Rollout
 from rulebook.evaluation import Sheet, evaluate_run, is_fresh, oc_rims
 from rulebook.models.base import VideoModel
+from rulebook.training.distribution import Team
 from rulebook.training.loop import train
+from rulebook.training.trainer import Trainer
 from rulebook.worlds.moving_mnist import MovingMnist
 from rulebook.worlds.moving_sprites import MovingSprites
 
@@ -98,6 +100,17 @@ def test_shares_are_shares_and_every_cell_is_switched_off(sheets):
     assert sheet["acl"]["value"] <= sheet["mcl"]["value"]
     assert len(sheet["mse_by_cell_off"]["value"]) == len(sheet["f1_by_cell_off"]["value"]) == 6
     assert "mcl" not in sheets[SPARSE], "cells that share one picture track nothing"
+
+
+def test_untrained_numbers_are_of_the_weights_that_training_starts_from(sheets, tmp_path):
+    config = CATALOGUE.find(f"{SPRITES}/smoke/s0")
+    sheet, found = sheets[SPRITES], Sheet()
+    first = Trainer(config, tmp_path, Team(torch.device("cpu"))).model.eval()
+    size = oc_rims.Size.of("smoke")
+    clip = config.world.sample(size.clips, oc_rims.TEST_SEED, split="test")[: size.few]
+    oc_rims.objects(oc_rims.collect(first, clip, oc_rims.observed), found)
+    for name in ("mcl", "acl", "completion_ratio", "single_object_share"):
+        assert found.metrics[name]["value"] == sheet[f"{name}_untrained"]["value"], name
 
 
 class Oracle(VideoModel):

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import pytest
 import torch
 
 from rulebook.catalogue import CATALOGUE
 from rulebook.clips import Rollout
 from rulebook.evaluation.oc_rims import GIVEN
-from rulebook.evaluation.oc_rims_live import Drawn, at_hand, draw, first_clips, most_hidden, one_clip, untrained
+from rulebook.evaluation.oc_rims_live import Drawn, at_hand, draw, first_clips, most_hidden, one_clip
 from rulebook.measures.tracking import hidden_pixels
 from rulebook.worlds import digits
 from rulebook.worlds.datafiles import DataError
@@ -44,16 +43,6 @@ def test_frames_are_named_by_their_place_in_the_clip():
     perfect = Rollout(frames=clip.frames[:, 1:], first=1, given=GIVEN)
     drawn = Drawn(clip, perfect)
     assert torch.equal(drawn.prediction([1, 10, 19]), drawn.truth([1, 10, 19]))
-
-
-@pytest.mark.parametrize("entry", ["oc-rims-sbd-6-3/moving-sprites", "oc-rims-bcd-6-3/moving-mnist"])
-def test_an_untrained_model_is_the_one_that_training_starts_from(entry):
-    config = CATALOGUE.find(f"{entry}/smoke/s0")
-    before = torch.random.get_rng_state()
-    first = untrained(config, 4)
-    assert torch.equal(torch.random.get_rng_state(), before), "a page draws no global random numbers"
-    assert first == untrained(config, 4) and 0 < first["acl"] <= first["mcl"] <= 1
-    assert first != untrained(config.model_copy(update={"seed": 1}), 4)
 
 
 def test_cells_are_drawn_with_and_without_masks():

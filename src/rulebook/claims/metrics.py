@@ -50,6 +50,8 @@ METRICS: dict[str, tuple[str, str]] = {
     "single_object_share": ("share of cell-steps", "mask x content lies to 0.8 or more in one object"),
     "completion_ratio": ("ratio", "error on hidden pixels of a cell's own picture over that of leaving them black"),
     "mcl": ("share of the sequence", "maximum consistent length"),
+    "completion_ratio_untrained": ("ratio", "the same before the first step of training"),
+    "mcl_untrained": ("share of the sequence", "maximum consistent length before the first step of training"),
     "acl": ("share of the sequence", "average consistent length"),
     "duplicates_share": ("share of cells", "that track an object beyond the first cell on it, under masks"),
     "mse_dense_test": ("squared error per frame and channel", "tested with all cells active"),

@@ -85,6 +85,7 @@ def evaluate(config: RunConfig, model: VideoModel, sheet: Sheet) -> None:
     floors(world, clip, size, sheet)
     if isinstance(model, CellModel):
         objects(found, sheet)
+        before_training(config, clip[: size.few], sheet)
         activity(model, found, clip[: size.few], sheet)
         switches(model, found, clip, clip[: size.few], sheet)
 
@@ -199,6 +200,19 @@ def objects(found: Found, sheet: Sheet) -> None:
     write_known("completion_ratio", completion, "ratio", f"{hidden} of black; frames 1 to the last", sheet)
     early = f"{hidden} of black; frames 1 to {last}, the true frame before each given"
     write_known("completion_ratio_given", completion[:, :last], "ratio", early, sheet)
+
+
+def before_training(config: RunConfig, clip: Clip, sheet: Sheet) -> None:
+    """The same measures of the model before its first step, with the very weights it started from: among a handful of
+    objects, a cell that has learned nothing stays with one of them for long by chance."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(derive(config.seed, "init"))
+        model = config.model.build(config.world.frame_shape).eval()
+    blank = Sheet()
+    objects(collect(model, clip, observed), blank)
+    for name, entry in blank.metrics.items():
+        text = f"{entry['definition']}; before the first step of training"
+        sheet.add(f"{name}_untrained", entry["value"], entry["unit"], entry["n"], text)
 
 
 # ---- Activation, utilisation, switches (4.5) ------------------------------------------------------------------------

@@ -10,13 +10,10 @@ from dataclasses import dataclass
 import torch
 
 from rulebook.clips import Clip, Rollout
-from rulebook.evaluation.oc_rims import GIVEN, TEST_SEED, Found, Thesis, collect, objects, observed
-from rulebook.evaluation.sheet import Sheet
+from rulebook.evaluation.oc_rims import GIVEN, TEST_SEED, Thesis
 from rulebook.measures.frames import summed_error
 from rulebook.measures.tracking import cell_pictures, hidden_pixels
 from rulebook.models.base import VideoModel
-from rulebook.seeds import derive
-from rulebook.training.config import RunConfig
 from rulebook.worlds.datafiles import DataError
 from rulebook.worlds.digits import EmbeddedDigits
 from rulebook.worlds.moving_mnist import MovingMnist
@@ -89,17 +86,3 @@ class Drawn:
 def draw(model: VideoModel, clip: Clip) -> Drawn:
     """The first 10 frames given, the others predicted."""
     return Drawn(clip, model.rollout(clip.frames, given=GIVEN))
-
-
-def untrained(config: RunConfig, clips: int) -> dict[str, float]:
-    """What the measures of section 4.4 say of this model before its first step, with its own initial weights: with a
-    handful of objects and no memory at all, a cell stays with one of them for long by chance."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(derive(config.seed, "init"))
-        model = config.model.build(config.world.frame_shape).eval()
-    world = config.world
-    assert isinstance(world, Thesis)
-    found: Found = collect(model, first_clips(world, clips), observed)
-    sheet = Sheet()
-    objects(found, sheet)
-    return {name: entry["value"] for name, entry in sheet.metrics.items()}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
@@ -23,11 +22,14 @@ DUPLICATES = {
 }
 """What the second normalisation of the input attention may change -> how a figure calls it."""
 
-Baselines = Mapping[str, Mapping[str, float]]
-"""Entry -> metric -> value of the model before its first step."""
+
+def before_training(shelf: Shelf, entry: str, metric: str) -> float | None:
+    """Mean over the seeds shown, of the weights that training started from."""
+    values = list(shelf.by_seed(entry, f"{metric}_untrained").values())
+    return sum(values) / len(values) if values else None
 
 
-def tracking_table(shelf: Shelf, baselines: Baselines) -> pd.DataFrame:
+def tracking_table(shelf: Shelf) -> pd.DataFrame:
     """Thesis, ours (mean over seeds, and every seed of MCL), and untrained; the last row is the mean of each column."""
     rows = []
     for entry, printed in TRACKED.items():
@@ -41,7 +43,7 @@ def tracking_table(shelf: Shelf, baselines: Baselines) -> pd.DataFrame:
             values = list(shelf.by_seed(entry, metric).values())
             row[f"{name}, thesis"] = printed[metric]
             row[name] = sum(values) / len(values) if values else None
-            row[f"{name}, untrained"] = baselines.get(entry, {}).get(metric)
+            row[f"{name}, untrained"] = before_training(shelf, entry, metric)
         row["MCL, every seed"] = ", ".join(rounded(value) for value in shelf.by_seed(entry, "mcl").values()) or "-"
         runs = shelf.runs(entry)
         rows.append(row | {"profile": runs[0].profile if runs else MISSING})
