@@ -64,6 +64,8 @@ class Training(Spec):
     """Steps of linear growth from zero to the peak."""
     hold: float = Field(1.0, ge=0, le=1)
     """Share of all steps before the cosine decay sets in; 1: no decay."""
+    settled: float = Field(1.0, gt=0, le=1)
+    """Share of all steps at which the cosine decay ends; what is left goes on at the floor."""
     floor: float = Field(0.0, ge=0, le=1)
     """Share of the peak at which the cosine decay ends."""
     halve_every: int | None = Field(None, ge=1)
@@ -90,6 +92,15 @@ class Training(Spec):
     """TF32 products and convolutions on CUDA devices; no effect elsewhere."""
     threads: int = Field(1, ge=1)
     """CPU threads of one process; results are bit-identical only for the same number."""
+
+    @model_validator(mode="after")
+    def _decaying(self):
+        if self.settled < 1 and self.settled <= self.hold:
+            raise ValueError(
+                f"The learning rate cannot have settled at {self.settled:g} of the run if it holds "
+                f"its peak until {self.hold:g}."
+            )
+        return self
 
     @model_validator(mode="after")
     def _staged(self):

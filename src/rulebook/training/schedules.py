@@ -23,7 +23,7 @@ def learning_rate(training: Training, step: int) -> float:
         rate *= (step + 1) / training.warmup
     decay_from = training.hold * training.steps
     if step > decay_from:
-        way = (step - decay_from) / (training.steps - decay_from)
+        way = min(1.0, (step - decay_from) / (training.settled * training.steps - decay_from))
         rate *= training.floor + (1 - training.floor) * 0.5 * (1 + math.cos(math.pi * way))
     if training.halve_every is not None:
         rate *= 0.5 ** (step / training.halve_every)
