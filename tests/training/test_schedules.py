@@ -29,15 +29,14 @@ def test_cosine_starts_after_hold_and_ends_at_the_floor():
     assert all(later <= earlier for earlier, later in itertools.pairwise(rates))
 
 
-def test_a_settled_rate_stays_at_the_floor():
-    settings = training(hold=0.2, settled=0.6, floor=0.1)
-    assert learning_rate(settings, 40) == pytest.approx(0.5 * (0.1 + 0.9 / 2))
-    assert [learning_rate(settings, step) for step in (60, 80, 100)] == pytest.approx([0.05] * 3)
+def test_an_exponential_decay_loses_the_same_share_every_step():
+    settings = training(hold=0.2, decay="exponential", floor=0.01)
+    assert [learning_rate(settings, step) for step in (20, 60, 100)] == pytest.approx([0.5, 0.05, 0.005])
 
 
-def test_a_rate_cannot_settle_while_it_holds_its_peak():
-    with pytest.raises(ValueError, match=r"cannot have settled at 0\.2 of the run if it holds its peak until 0\.5"):
-        training(hold=0.5, settled=0.2)
+def test_an_exponential_decay_needs_a_floor():
+    with pytest.raises(ValueError, match="give it a floor above 0"):
+        training(decay="exponential")
 
 
 def test_halving_is_smooth_and_halves():

@@ -37,7 +37,8 @@ PLAIN = {"error": ERROR}
 
 
 def training(profile: Profile, warm: bool = True) -> Training:
-    """The schedule of one profile."""
+    """The schedule of one profile. Clips grow while the learning rate falls: at its peak, every new length undoes what
+    the one before has taught."""
     if profile == "smoke":
         return Training(
             steps=24,
@@ -45,6 +46,7 @@ def training(profile: Profile, warm: bool = True) -> Training:
             learning_rate=1e-3,
             warmup=4,
             hold=0.5,
+            tamed=True,
             weights=warm_up(12) if warm else PLAIN,
             validate_every=12,
             validation_clips=4,
@@ -65,21 +67,24 @@ def training(profile: Profile, warm: bool = True) -> Training:
             learning_rate=1e-3,
             warmup=200,
             hold=0.26,
-            settled=0.5,
-            floor=0.1,
+            decay="exponential",
+            floor=0.03,
             clip_norm=500.0,
             tamed=True,
             weights=warm_up(2000) if warm else PLAIN,
             bf16=True,
         )
-    lengths = tuple(Stage(frames=6 + 2 * i, batch=32, begin=1000 * i) for i in range(8))
+    # As many frames as the paper says, from 6 by 2 to 20; the first length longest, as modules have to split in it.
+    begins = (0, 3000, 4000, 5000, 6000, 7000, 7700, 8400)
+    lengths = tuple(Stage(frames=6 + 2 * i, batch=32, begin=begin) for i, begin in enumerate(begins))
     return Training(
         steps=9000,
         stages=lengths,
         learning_rate=7e-4,
         warmup=300,
-        hold=0.6,
-        floor=0.05,
+        hold=0.25,
+        decay="exponential",
+        floor=0.03,
         clip_norm=500.0,
         tamed=True,
         weights=warm_up(3000) if warm else PLAIN,

@@ -63,11 +63,11 @@ class Training(Spec):
     warmup: int = Field(0, ge=0)
     """Steps of linear growth from zero to the peak."""
     hold: float = Field(1.0, ge=0, le=1)
-    """Share of all steps before the cosine decay sets in; 1: no decay."""
-    settled: float = Field(1.0, gt=0, le=1)
-    """Share of all steps at which the cosine decay ends; what is left goes on at the floor."""
+    """Share of all steps before the decay sets in; 1: no decay."""
+    decay: Literal["cosine", "exponential"] = "cosine"
+    """How the learning rate then falls: slowly at first (cosine), or by the same factor every step."""
     floor: float = Field(0.0, ge=0, le=1)
-    """Share of the peak at which the cosine decay ends."""
+    """Share of the peak at which the decay ends; an exponential one needs more than zero."""
     halve_every: int | None = Field(None, ge=1)
     """Halve the learning rate after each so many steps, as slot attention's authors do."""
     clip_norm: float | None = Field(None, gt=0)
@@ -95,11 +95,8 @@ class Training(Spec):
 
     @model_validator(mode="after")
     def _decaying(self):
-        if self.settled < 1 and self.settled <= self.hold:
-            raise ValueError(
-                f"The learning rate cannot have settled at {self.settled:g} of the run if it holds "
-                f"its peak until {self.hold:g}."
-            )
+        if self.decay == "exponential" and self.floor == 0:
+            raise ValueError("An exponential decay of the learning rate never reaches zero: give it a floor above 0.")
         return self
 
     @model_validator(mode="after")

@@ -15,7 +15,7 @@ from rulebook.training.faults import Fault
 def learning_rate(training: Training, step: int) -> float:
     """Learning rate of the update that leads from ``step`` to ``step + 1`` finished steps.
 
-    Linear warm-up, then the peak, then a cosine down to the floor; halving, where asked for, is the smooth
+    Linear warm-up, then the peak, then down to the floor; halving, where asked for, is the smooth
     ``peak * 0.5 ** (step / halve_every)`` of slot attention's authors, on top of the other two.
     """
     rate = training.learning_rate
@@ -23,8 +23,11 @@ def learning_rate(training: Training, step: int) -> float:
         rate *= (step + 1) / training.warmup
     decay_from = training.hold * training.steps
     if step > decay_from:
-        way = min(1.0, (step - decay_from) / (training.settled * training.steps - decay_from))
-        rate *= training.floor + (1 - training.floor) * 0.5 * (1 + math.cos(math.pi * way))
+        way = (step - decay_from) / (training.steps - decay_from)
+        if training.decay == "exponential":
+            rate *= training.floor**way
+        else:
+            rate *= training.floor + (1 - training.floor) * 0.5 * (1 + math.cos(math.pi * way))
     if training.halve_every is not None:
         rate *= 0.5 ** (step / training.halve_every)
     return rate
