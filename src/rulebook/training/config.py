@@ -49,6 +49,14 @@ class Stage(Spec):
     """Clips per step, over all processes."""
     begin: int = Field(0, ge=0)
     """First step of the stage."""
+    within: int | None = None
+    """Each is cut from a random place of a clip of this many frames; None: all begin where the world begins."""
+
+    @model_validator(mode="after")
+    def _cut(self):
+        if self.within is not None and self.within < self.frames:
+            raise ValueError(f"{self.frames} frames cannot be cut from a clip of {self.within}.")
+        return self
 
 
 class Training(Spec):

@@ -116,8 +116,11 @@ class Trainer:
         weights = term_weights(self.training, self.terms, step)
         n = self.team.part_of(stage.batch)
         seed = derive(self.config.seed, "data", step, self.team.rank)
-        clip = self.config.world.sample(n, seed, length=stage.frames, split="train", device=str(self.team.device))
-        frames = self.checked(clip, n, stage.frames, thorough=self.looks_now(step))
+        length = stage.within or stage.frames
+        clip = self.config.world.sample(n, seed, length=length, split="train", device=str(self.team.device))
+        frames = self.checked(clip, n, length, thorough=self.looks_now(step))
+        if stage.within is not None:
+            frames = windows(frames, stage.frames, generator(self.config.seed, "window", step, self.team.rank))
         noise = generator(self.config.seed, "noise", step, self.team.rank)
         with autocast(self.training, self.team.device), taming(self.training.tamed):
             losses = self.objective(frames, noise)
@@ -192,3 +195,9 @@ class Trainer:
                 f"Weight '{wrong[0]}' of {self.config.name} is not a finite number after step {self.step - 1}. "
                 f"Nothing was saved from there on; lower training.learning_rate or set training.clip_norm."
             )
+
+
+def windows(frames: Tensor, length: int, draws: torch.Generator) -> Tensor:
+    """``length`` frames of every clip [clip, time, ...], from a random place each."""
+    begin = torch.randint(frames.shape[1] - length + 1, (len(frames), 1), generator=draws)
+    return frames[torch.arange(len(frames))[:, None], begin + torch.arange(length)]
