@@ -98,7 +98,12 @@ if shelf.here(M4):
     errors = (matching.take(centres) - pair.positions[:, 1:2]).norm(dim=-1)
     parts = refinement_by_distance(errors, pair, config.world.step)
     curves = [
-        Curve(f"{n} moves away", {0: line.tolist()}, SLOT_COLOURS[n % len(SLOT_COLOURS)], dashed=n % 2 == 1)
+        Curve(
+            f"{n} move away" if n == 1 else f"{n} moves away",
+            {0: line.tolist()},
+            SLOT_COLOURS[n % len(SLOT_COLOURS)],
+            dashed=n % 2 == 1,
+        )
         for n, line in parts.items()
     ]
     figure = seed_curves(curves, range(PLAN + 1), xlabel="iteration", ylabel="position error (pixels)")
