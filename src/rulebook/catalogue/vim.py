@@ -55,21 +55,21 @@ def training(profile: Profile, warm: bool = True) -> Training:
         )
     if profile == "laptop":
         return Training(
-            steps=5800,
+            steps=7700,
             stages=(
                 # Cut from anywhere: where clips begin, balls stand apart, and which slot is whose is never in question.
                 Stage(frames=4, batch=32, within=12),
-                Stage(frames=6, batch=21, begin=2700, within=14),
+                Stage(frames=6, batch=21, begin=2400, within=14),
                 Stage(frames=8, batch=16, begin=3100, within=16),
-                Stage(frames=10, batch=12, begin=3500, within=18),
-                Stage(frames=14, batch=9, begin=4100, within=20),
-                Stage(frames=20, batch=6, begin=4900),
+                Stage(frames=10, batch=12, begin=3900, within=18),
+                Stage(frames=14, batch=9, begin=5100, within=20),
+                Stage(frames=20, batch=6, begin=6500),
             ),
             learning_rate=1e-3,
             warmup=200,
-            hold=0.26,
+            hold=0.2,
             decay="exponential",
-            floor=0.03,
+            floor=0.07,
             clip_norm=500.0,
             tamed=True,
             weights=warm_up(2000) if warm else PLAIN,
