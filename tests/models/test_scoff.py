@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from rulebook.catalogue import CATALOGUE
 from rulebook.layers.perception import PerceptionSpec
-from rulebook.models.scoff import SCOFF, SCOFFSpec
+from rulebook.models.scoff import SCOFF, SCOFFSpec, files_of
 from rulebook.models.slot_autoencoder import SlotAutoencoderSpec
 from rulebook.seeds import generator
 from rulebook.training.loop import train
@@ -149,15 +149,15 @@ def test_equal_schemata_are_rim(frames: Tensor):
     several.load_state_dict({**shared, **copies})
     cells = rim.encode(frames)
     start = rim.start(cells[:, 0], generator(1))
-    one = rim.paint(rim.read_all(start, cells, None))[0]
-    torch.testing.assert_close(several.paint(several.read_all(start, cells, generator(2)))[0], one)
+    one = rim.paint(files_of(rim.read_all(start, cells, None)))[0]
+    torch.testing.assert_close(several.paint(files_of(several.read_all(start, cells, generator(2))))[0], one)
 
 
 def test_rim_draws_nothing_and_needs_no_selection(frames: Tensor):
     model = model_of(schemata=1)
     cells = model.encode(frames)
     start = model.start(cells[:, 0], generator(1))
-    silent, noisy = (model.paint(model.read_all(start, cells, noise))[0] for noise in (None, generator(2)))
+    silent, noisy = (model.paint(files_of(model.read_all(start, cells, noise)))[0] for noise in (None, generator(2)))
     torch.testing.assert_close(silent, noisy)
     noisy.square().mean().backward()
     for layer in (model.schemata.to_query, model.schemata.to_key):
@@ -172,7 +172,9 @@ def test_a_permutation_of_files_changes_no_prediction(frames: Tensor):
     steps, permuted = model.read_all(start, cells, None), model.read_all(start[:, order], cells, None)
     torch.testing.assert_close(permuted[-1].files, steps[-1].files[:, order], atol=1e-5, rtol=1e-4)
     assert not torch.allclose(permuted[-1].files, steps[-1].files, atol=1e-3)
-    torch.testing.assert_close(model.paint(permuted)[0], model.paint(steps)[0], atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(
+        model.paint(files_of(permuted))[0], model.paint(files_of(steps))[0], atol=1e-5, rtol=1e-4
+    )
 
 
 def test_gradients_reach_every_part(frames: Tensor):
@@ -189,6 +191,20 @@ def test_the_loss_is_the_error_of_the_teacher_forced_rollout(frames: Tensor):
     torch.testing.assert_close(rollout.losses["error"].mean(), loss)
     by_hand = (rollout.frames - frames[:, rollout.first :]).square().sum(dim=(2, 3, 4))
     torch.testing.assert_close(rollout.losses["error"], by_hand)
+
+
+@torch.no_grad()
+def test_a_few_drawn_frames_have_the_error_of_all_on_average(frames: Tensor):
+    model = model_of(schemata=1, drawn_frames=2)
+    each = model.rollout(frames[:1], given=5).losses["error"][0].tolist()
+    seen = [float(model.train().losses(frames[:1], generator(0, "rollout"))["error"])]
+    seen += [float(model.losses(frames[:1].clone(), generator(seed, "rollout"))["error"]) for seed in range(3)]
+    whole = float(model.eval().losses(frames[:1], generator(0, "rollout"))["error"])
+    assert whole == pytest.approx(sum(each) / 4, rel=1e-4)
+    # RIM's files start as draws of the same generator, so only the first of these has the rollout's very files.
+    pairs = [(a + b) / 2 for i, a in enumerate(each) for b in each[i + 1 :]]
+    assert min(abs(seen[0] - pair) for pair in pairs) < 1e-3 * whole
+    assert len({round(value, 3) for value in seen}) > 1
 
 
 @torch.no_grad()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Shaped
 from torch import Tensor, nn
 
 from rulebook.clips import Rollout
@@ -28,6 +28,24 @@ class ModelSpec(Spec):
         """The model for frames of this (channel, height, width), with torch's global random state as it is:
         the caller seeds it (training.loop does, from the run's seed)."""
         raise TypeError(f"{type(self).__name__} does not say how to build its model.")
+
+
+def some_frames(
+    drawn: int | None, noise: torch.Generator, *clips: Shaped[Tensor, "clip time ..."]
+) -> tuple[Shaped[Tensor, "clip drawn ..."], ...]:
+    """``drawn`` frames of every clip, another random choice for each clip and call, the same in all of ``clips``
+    (states, and the frames to compare their pictures with); None: all.
+
+    Drawing costs most where every slot or cell has a picture of its own, and the error of a few frames is that of all
+    on average: for the time of one clip drawn whole a model learns from two.
+    """
+    count, length = clips[0].shape[:2]
+    if drawn is None or drawn >= length:
+        return clips
+    order = torch.rand(count, length, generator=noise, device=noise.device).argsort(dim=1)
+    chosen = order[:, :drawn].sort(dim=1).values
+    rows = torch.arange(count)[:, None]
+    return tuple(clip[rows.to(clip.device), chosen.to(clip.device)] for clip in clips)
 
 
 class VideoModel(nn.Module):

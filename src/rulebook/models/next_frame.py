@@ -19,7 +19,7 @@ from rulebook.clips import Rollout
 from rulebook.layers.perception import frame_error
 from rulebook.layers.rim_cells import ALL_ON, Step, Switches
 from rulebook.layers.thesis_vision import Picture
-from rulebook.models.base import ModelSpec, VideoModel
+from rulebook.models.base import ModelSpec, VideoModel, some_frames
 from rulebook.seeds import generator
 
 
@@ -27,8 +27,7 @@ class NextFrameSpec(ModelSpec):
     """What the settings of all next-frame predictors share."""
 
     drawn_frames: int | None = Field(None, ge=1)
-    """Predicted frames that are drawn per clip in training, another random choice at every step; None: all. Drawing
-    costs most where every cell has a picture, and the error of a few frames is the error of all on average."""
+    """Predicted frames that are drawn per clip and step in training (``some_frames``); None: all."""
 
 
 @dataclass
@@ -113,12 +112,9 @@ class NextFrameModel(VideoModel):
         self._check(frames, given=1)
         percept = self.perceive(frames[:, :-1], noise)
         steps = self.follow(percept, self.begin(len(frames), noise, frames.device), noise)
-        ahead = list(range(len(steps)))
-        if self.training and self.drawn_frames is not None and self.drawn_frames < len(steps):
-            ahead = torch.randperm(len(steps), generator=noise, device=noise.device)[: self.drawn_frames].tolist()
-        picture = self.draw(torch.stack([steps[t].states for t in ahead], dim=1))
-        truth = torch.stack([frames[:, t + 1] for t in ahead], dim=1)
-        return {"error": frame_error(picture.frames, truth).mean()}
+        drawn = self.drawn_frames if self.training else None
+        states, truth = some_frames(drawn, noise, torch.stack([step.states for step in steps], dim=1), frames[:, 1:])
+        return {"error": frame_error(self.draw(states).frames, truth).mean()}
 
     def rollout(
         self,

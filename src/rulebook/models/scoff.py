@@ -35,7 +35,7 @@ from torch import Tensor, nn
 from rulebook.clips import Rollout
 from rulebook.layers.perception import Perception, PerceptionSpec, frame_error
 from rulebook.layers.schemata import Schemata
-from rulebook.models.base import ModelSpec, VideoModel
+from rulebook.models.base import ModelSpec, VideoModel, some_frames
 from rulebook.seeds import generator
 
 
@@ -57,6 +57,8 @@ class SCOFFSpec(ModelSpec):
     """Heads of the communication between files."""
     head_dim: int = Field(32, ge=1)
     """Size of a head's keys, queries and values."""
+    drawn_frames: int | None = Field(None, ge=1)
+    """Predicted frames that are drawn per clip and step in training (``some_frames``); None: all."""
 
     def build(self, frame_shape: tuple[int, int, int]) -> SCOFF:
         return SCOFF(self, frame_shape)
@@ -100,6 +102,11 @@ class Step:
     choice: Float[Tensor, "batch file schema"]
     share: Float[Tensor, "batch file cell"]
     """Who won which cell of the frame before."""
+
+
+def files_of(steps: list[Step]) -> Float[Tensor, "batch time file state"]:
+    """The files after each of these steps."""
+    return torch.stack([step.files for step in steps], dim=1)
 
 
 class SCOFF(VideoModel):
@@ -165,12 +172,11 @@ class SCOFF(VideoModel):
         cells = self.perception.encoder(rearrange(frames, "b t c h w -> (b t) c h w"))
         return rearrange(cells, "(b t) n d -> b t n d", t=frames.shape[1])
 
-    def paint(self, steps: list[Step]) -> tuple[Tensor, Tensor, Tensor]:
-        """The predicted frames of these steps, every file's pictures, and the masks, each [batch, time, ...]."""
-        files = torch.stack([step.files for step in steps], dim=1)
+    def paint(self, files: Float[Tensor, "batch time file state"]) -> tuple[Tensor, Tensor, Tensor]:
+        """The frames that these files predict, every file's pictures, and the masks, each [batch, time, ...]."""
         slots = self.norm(self.leave(rearrange(files, "b t k d -> (b t) k d")))
         painted = self.perception.observe(slots)
-        frame, rgb, masks = (rearrange(part, "(b t) ... -> b t ...", t=len(steps)) for part in painted)
+        frame, rgb, masks = (rearrange(part, "(b t) ... -> b t ...", t=files.shape[1]) for part in painted)
         return frame, rgb, masks
 
     def losses(
@@ -180,8 +186,10 @@ class SCOFF(VideoModel):
         if frames.shape[1] < 2:
             raise ValueError("SCOFF learns to predict the next frame: train it on clips of at least 2 frames.")
         cells = self.encode(frames[:, :-1])
-        predicted, _, _ = self.paint(self.read_all(self.start(cells[:, 0], noise), cells, noise))
-        return {"error": frame_error(predicted, frames[:, 1:]).mean()}
+        steps = self.read_all(self.start(cells[:, 0], noise), cells, noise)
+        drawn = self.spec.drawn_frames if self.training else None
+        files, truth = some_frames(drawn, noise, files_of(steps), frames[:, 1:])
+        return {"error": frame_error(self.paint(files)[0], truth).mean()}
 
     # ---- rollouts -----------------------------------------------------------------------------------------------
 
@@ -207,10 +215,10 @@ class SCOFF(VideoModel):
         cells = self.encode(frames[:, : min(given, length - 1)])
         files = self.start(cells[:, 0], noise or generator(0, "rollout"))
         steps = self.read_all(files, cells, noise)
-        parts = [self.paint(steps)]
+        parts = [self.paint(files_of(steps))]
         for _ in range(given, length - 1):
             steps += self.read_all(steps[-1].files, self.encode(parts[-1][0][:, -1:]), noise)
-            parts.append(self.paint(steps[-1:]))
+            parts.append(self.paint(files_of(steps[-1:])))
         predicted, rgb, masks = (torch.cat(part, dim=1) for part in zip(*parts, strict=True))
         height, width = self.perception.encoder.cells
 

@@ -28,7 +28,7 @@ from rulebook.layers.grouped import GroupedLinear
 from rulebook.layers.halting import best_iterations
 from rulebook.layers.perception import Perception, PerceptionSpec, frame_error
 from rulebook.layers.selection import KeyQuery, categorical_kl, gaussian_kl, gumbel_softmax, one_hot
-from rulebook.models.base import ModelSpec, VideoModel
+from rulebook.models.base import ModelSpec, VideoModel, some_frames
 from rulebook.seeds import generator
 
 
@@ -51,6 +51,8 @@ class VIMSpec(ModelSpec):
     """Hidden width of the Gaussian update's networks."""
     temperature: float = Field(1.0, gt=0)
     """Temperature of the Gumbel-softmax in training."""
+    drawn_frames: int | None = Field(None, ge=1)
+    """Frames that are drawn per clip and step in training (``some_frames``); None: all."""
 
     def build(self, frame_shape: tuple[int, int, int]) -> VIM:
         return VIM(self, frame_shape)
@@ -221,8 +223,10 @@ class VIM(VideoModel):
     ) -> dict[str, Float[Tensor, ""]]:
         """The terms of the evidence lower bound (3.3), per frame; error: squared, summed over the frame."""
         trace = self._infer(frames, self.spec.iterations, noise, noise)
-        painted, _, _ = self.perception.observe(torch.stack(trace.slots, dim=1).flatten(0, 1))
-        error = frame_error(painted, rearrange(frames, "b t c h w -> (b t) c h w")).mean()
+        drawn = self.spec.drawn_frames if self.training else None
+        slots, truth = some_frames(drawn, noise, torch.stack(trace.slots, dim=1), frames)
+        painted, _, _ = self.perception.observe(slots.flatten(0, 1))
+        error = frame_error(painted, truth.flatten(0, 1)).mean()
         if not trace.steps:
             return {"error": error, "gaussian_kl": error.new_zeros(()), "module_kl": error.new_zeros(())}
         return {
