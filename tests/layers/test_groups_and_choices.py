@@ -39,6 +39,20 @@ def test_grouped_gru_is_one_gru_cell_per_group():
     torch.testing.assert_close(spread[:, 1], grouped(x[:, :1].expand(-1, 3, -1), state[:, :1].expand(-1, 3, -1))[:, 1])
 
 
+def test_a_grouped_gru_may_begin_as_a_smaller_cell():
+    cell, grouped = nn.GRUCell(3, 4), GroupedGRU(2, 5, 6)
+    x, state = draw(7, 3, name="input"), draw(7, 4, name="state")
+    wide = [nn.functional.pad(narrow, (0, 2)) for narrow in (x, state)]
+    grouped.begin_as(cell, noise=0.0)
+    for group in grouped.spread(*wide).unbind(dim=-2):
+        torch.testing.assert_close(group[:, :4], cell(x, state))
+    grouped = GroupedGRU(2, 5, 6)
+    grouped.begin_as(cell, noise=0.1)
+    one, two = grouped.spread(*wide)[..., :4].unbind(dim=-2)
+    assert not torch.allclose(one, two)
+    assert (one - cell(x, state)).abs().mean() < 0.1 * cell(x, state).abs().mean()
+
+
 def test_key_query_scores_follow_their_candidates():
     selector = KeyQuery(4, 6)
     query, candidates = draw(2, 3, 4, name="query"), draw(2, 3, 5, 6, name="candidates")

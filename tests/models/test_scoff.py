@@ -95,7 +95,7 @@ def plain_paint(model: SCOFF, files: list[Tensor]) -> Tensor:
     """Every file decoded on its own, then mixed."""
     pictures, logits = [], []
     for file in files:
-        rgb, logit = model.perception.decoder(model.norm(model.leave(file))[None, None])
+        rgb, logit = model.perception.decoder(model.perception.norm(model.leave(file))[None, None])
         pictures.append(rgb[0, 0])
         logits.append(logit[0, 0])
     masks = torch.stack(logits).softmax(dim=0)
@@ -257,6 +257,18 @@ def test_it_takes_over_the_whole_eye_of_the_slot_autoencoder():
     stage = SlotAutoencoderSpec(perception=EYE).build(SHAPE)
     taken = SCOFFSpec(perception=EYE).build(SHAPE).load_stage(stage.state_dict())
     assert taken == sorted(stage.state_dict())
+
+
+@torch.no_grad()
+def test_files_begin_as_slots_that_follow_what_they_attend_to():
+    stage = SlotAutoencoderSpec(perception=EYE).build(SHAPE)
+    model = SCOFFSpec(perception=EYE, file=12).build(SHAPE)
+    model.load_stage(stage.state_dict())
+    read, slots = torch.randn(2, 4, 3, EYE.dim, generator=generator(0)).unbind()
+    moved = stage.perception.attention.gru(read.flatten(0, 1), slots.flatten(0, 1)).unflatten(0, (4, 3))
+    for candidates in model.schemata.grus.spread(read, model.enter(slots)).unbind(dim=-2):
+        away = (candidates[..., : EYE.dim] - moved).norm() / (moved - slots).norm()
+        assert 0 < away < 0.2
 
 
 def test_it_learns_a_batch_by_heart(frames: Tensor):

@@ -30,12 +30,13 @@ SCOFF_TRAINING: dict[Profile, Training] = {
     ),
     # 5 predictions per clip, as Table 1 counts them.
     "laptop": Training(
-        steps=3850,
+        steps=5200,
         stages=(Stage(frames=6, batch=32),),
         learning_rate=1e-3,
         warmup=200,
-        hold=0.6,
-        floor=0.05,
+        hold=0.25,
+        decay="exponential",
+        floor=0.03,
         clip_norm=50.0,
         bf16=True,
     ),
@@ -44,12 +45,16 @@ SCOFF_TRAINING: dict[Profile, Training] = {
         stages=(Stage(frames=6, batch=32), Stage(frames=11, batch=32, begin=2500)),
         learning_rate=7e-4,
         warmup=300,
-        hold=0.6,
-        floor=0.05,
+        hold=0.25,
+        decay="exponential",
+        floor=0.03,
         clip_norm=50.0,
         bf16=True,
     ),
 }
+
+DRAWN: dict[Profile, int | None] = {"smoke": 2, "laptop": 3, "paper": None}
+"""Predicted frames that SCOFF and RIM draw per clip and step."""
 
 
 def scoff(schemata: int, file: int, expected: str) -> dict[Profile, Recipe]:
@@ -57,7 +62,12 @@ def scoff(schemata: int, file: int, expected: str) -> dict[Profile, Recipe]:
     cost = {"smoke": "2 seconds of one core", "laptop": "30 minutes of one core", "paper": "10 minutes of one H200"}
     return {
         profile: Recipe(
-            SCOFFSpec(perception=eye, schemata=schemata, file=file if profile != "smoke" else 20),
+            SCOFFSpec(
+                perception=eye,
+                schemata=schemata,
+                file=file if profile != "smoke" else 20,
+                drawn_frames=DRAWN[profile],
+            ),
             SCOFF_TRAINING[profile],
             seeds=(0,) if profile == "smoke" else (0, 1, 2),
             cost=cost[profile],
@@ -89,12 +99,12 @@ def gswm_training(profile: Profile) -> Training:
         )
     if profile == "laptop":
         return Training(
-            steps=7500,
+            steps=9000,
             stages=(
                 Stage(frames=2, batch=32),
                 Stage(frames=4, batch=32, begin=3000),
-                Stage(frames=6, batch=24, begin=6000),
-                Stage(frames=10, batch=12, begin=7000),
+                Stage(frames=6, batch=24, begin=6400),
+                Stage(frames=10, batch=12, begin=8000),
             ),
             learning_rate=1e-3,
             warmup=100,
@@ -155,7 +165,7 @@ def add_rivals(catalogue: Catalogue) -> None:
                 )
             )
     for variant, propagations, laptop_cost in (
-        ("gswm", 1, "20 minutes of one core"),
+        ("gswm", 1, "25 minutes of one core"),
         ("gswm-multi", 2, "30 minutes of one core"),
     ):
         catalogue.add(

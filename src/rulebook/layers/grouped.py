@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import torch
-from einops import einsum
+from einops import einsum, rearrange
 from jaxtyping import Float
 from torch import Tensor, nn
 
@@ -37,6 +37,20 @@ class GroupedGRU(nn.Module):
         bound = state**-0.5
         for parameter in self.parameters():
             nn.init.uniform_(parameter, -bound, bound)
+
+    @torch.no_grad()
+    def begin_as(self, cell: nn.GRUCell, noise: float) -> None:
+        """Every group starts as ``cell`` on the first entries of input and state; ``noise`` times the weights that it
+        had are added, so that groups differ, and are all that other entries have."""
+        sizes = cell.input_size, cell.hidden_size
+        for layer, size, weight, bias in (
+            (self.of_input, sizes[0], cell.weight_ih, cell.bias_ih),
+            (self.of_state, sizes[1], cell.weight_hh, cell.bias_hh),
+        ):
+            own = layer.weight.mul_(noise).unflatten(-1, (3, -1))
+            own_bias = layer.bias.mul_(noise).unflatten(-1, (3, -1))
+            own[:, :size, :, : sizes[1]] += rearrange(weight, "(gate o) i -> i gate o", gate=3)
+            own_bias[..., : sizes[1]] += rearrange(bias, "(gate o) -> gate o", gate=3)
 
     def forward(
         self, x: Float[Tensor, "*batch group inner"], state: Float[Tensor, "*batch group state"]

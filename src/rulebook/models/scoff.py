@@ -15,7 +15,8 @@ weights of the selection play no part.
 
 Differences from the papers:
  1. Files start as the slots that slot attention finds in the first frame (SCOFF: zeros), and the eye starts from the
-    weights of the slot autoencoder: VIM has both, so its rival gets them too. The paper does not say.
+    weights of the slot autoencoder: VIM has both, so its rival gets them too. The paper does not say. Schemata start
+    as the autoencoder's GRU, each with some noise of its own (SCOFF: at random).
  2. Frames are decoded file by file into a mixture, as VIM's are: that is what VIM's Figure 8 shows.
  3. No dropout on the two attentions (RIM: 0.1).
  4. Every file is active at every step, as VIM's Appendix B has it (RIM: the top k).
@@ -124,8 +125,16 @@ class SCOFF(VideoModel):
         self.schemata = Schemata(spec.schemata, dim, spec.file, spec.key, spec.temperature)
         self.communication = Communication(spec.file, spec.heads, spec.head_dim)
         self.leave = identity_at_first(spec.file, dim)
-        # The eye's decoder was trained on normalised slots.
-        self.norm = nn.LayerNorm(dim)
+
+    def load_stage(self, weights: dict[str, Tensor]) -> list[str]:
+        """The eye of the slot autoencoder. Every schema starts as the eye's own GRU, a little apart from the others, so
+        that files follow what they attend to from the first step on: from random cells they take several times as
+        long, as the eye forgets meanwhile how to tell one ball from another."""
+        taken = super().load_stage(weights)
+        self.schemata.grus.begin_as(self.perception.attention.gru, noise=0.1)
+        with torch.no_grad():
+            self.communication.out.weight.mul_(0.1)
+        return taken
 
     # ---- one step -----------------------------------------------------------------------------------------------
 
@@ -150,7 +159,8 @@ class SCOFF(VideoModel):
         self, cells: Float[Tensor, "batch cell dim"], noise: torch.Generator
     ) -> Float[Tensor, "batch file state"]:
         """The files before the first step: what slot attention finds in the first frame."""
-        slots, _ = self.perception.discover(cells, noise)
+        attention = self.perception.attention
+        slots, _ = attention(cells, attention.start(cells.shape[0], noise))
         return self.enter(slots).float()
 
     def read_all(
@@ -174,7 +184,7 @@ class SCOFF(VideoModel):
 
     def paint(self, files: Float[Tensor, "batch time file state"]) -> tuple[Tensor, Tensor, Tensor]:
         """The frames that these files predict, every file's pictures, and the masks, each [batch, time, ...]."""
-        slots = self.norm(self.leave(rearrange(files, "b t k d -> (b t) k d")))
+        slots = self.perception.norm(self.leave(rearrange(files, "b t k d -> (b t) k d")))
         painted = self.perception.observe(slots)
         frame, rgb, masks = (rearrange(part, "(b t) ... -> b t ...", t=files.shape[1]) for part in painted)
         return frame, rgb, masks
