@@ -32,9 +32,9 @@ SCOFF_TRAINING: dict[Profile, Training] = {
     "laptop": Training(
         steps=5200,
         stages=(Stage(frames=6, batch=32),),
-        learning_rate=1e-3,
+        learning_rate=5e-4,
         warmup=200,
-        hold=0.25,
+        hold=0.1,
         decay="exponential",
         floor=0.03,
         clip_norm=50.0,
@@ -43,9 +43,9 @@ SCOFF_TRAINING: dict[Profile, Training] = {
     "paper": Training(
         steps=12500,
         stages=(Stage(frames=6, batch=32), Stage(frames=11, batch=32, begin=2500)),
-        learning_rate=7e-4,
+        learning_rate=4e-4,
         warmup=300,
-        hold=0.25,
+        hold=0.1,
         decay="exponential",
         floor=0.03,
         clip_norm=50.0,

@@ -129,7 +129,7 @@ class SCOFF(VideoModel):
     def load_stage(self, weights: dict[str, Tensor]) -> list[str]:
         """The eye of the slot autoencoder. Every schema starts as the eye's own GRU, a little apart from the others, so
         that files follow what they attend to from the first step on: from random cells they take several times as
-        long, as the eye forgets meanwhile how to tell one ball from another."""
+        long, and draw balls of different colours in one."""
         taken = super().load_stage(weights)
         self.schemata.grus.begin_as(self.perception.attention.gru, noise=0.1)
         with torch.no_grad():
