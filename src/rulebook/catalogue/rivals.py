@@ -99,7 +99,7 @@ def gswm_training(profile: Profile) -> Training:
         )
     if profile == "laptop":
         return Training(
-            steps=9000,
+            steps=9200,
             stages=(
                 Stage(frames=2, batch=32),
                 Stage(frames=4, batch=32, begin=3000),
