@@ -7,6 +7,7 @@ from rulebook.clips import Clip, Rollout
 from rulebook.measures import rules
 from rulebook.measures.matching import (
     foreground_ari,
+    losses_by_distance,
     match_slots,
     overlap_free,
     position_error,
@@ -89,6 +90,29 @@ def test_slots_that_pick_the_true_move_score_one(clip, order):
     assert rules.superfluous_share(counts) == 0 and rules.whole_moves(counts) == 1
     inside = rules.rule_module_counts(clip, rollout, matching, clip.free)
     assert 0 < inside.sum() == clip.free.sum() < counts.sum()
+
+
+def test_accuracy_step_by_step(clip):
+    rollout = perfect(clip)
+    rollout.modules[:, 2] = 3 - rollout.modules[:, 2]
+    matching = match_slots(clip, rollout, "content")
+    everywhere = torch.ones_like(clip.free)
+    by_step = rules.accuracy_by_step(clip, rollout, matching, {i: i for i in range(4)}, everywhere)
+    assert by_step == [0 if step == 2 else 1 for step in range(clip.moves.shape[1])]
+    last = everywhere.clone()
+    last[:, :-1] = False
+    assert rules.accuracy_by_step(clip, rollout, matching, {i: i for i in range(4)}, last)[-1] == 1
+
+
+def test_where_slots_lose_their_balls_by_hand():
+    """Ball 0 is lost at once, 3 pixels from ball 1; ball 2 is lost later, far from all others; ball 1 never."""
+    positions = torch.tensor([[[10.0, 10], [13, 10], [28, 28]]]).expand(4, 3, 2).unsqueeze(0).clone()
+    positions[:, 2:, 0, 0] = 6.0
+    clip = Clip(frames=torch.zeros(1, 4, 3, 32, 32), positions=positions, radii=torch.full((1, 3), 3.0))
+    error = torch.tensor([[[0.0, 0, 1], [5, 1, 2], [5, 3, 4], [1, 0, 4]]])
+    at_risk, lost = losses_by_distance(clip, error, (4.0, 8.0))
+    # Ball 0 is held in frames 0 and 3, ball 1 in all, ball 2 in frames 0 and 1; three steps in all.
+    assert at_risk.tolist() == [1 + 2, 1, 2] and lost.tolist() == [1, 0, 1]
 
 
 def test_rule_scores_by_hand():

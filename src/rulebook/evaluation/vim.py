@@ -12,7 +12,7 @@ from torch import Tensor
 from rulebook.clips import MOVES, Clip, Rollout, concatenate
 from rulebook.evaluation.sheet import Sheet
 from rulebook.measures import rules
-from rulebook.measures.matching import Matching, match_slots, position_error, slot_centres
+from rulebook.measures.matching import Matching, losses_by_distance, match_slots, position_error, slot_centres
 from rulebook.measures.moves import displacement_moves, move_distribution, straight_paths
 from rulebook.models.vim import VIM
 from rulebook.seeds import generator
@@ -23,6 +23,8 @@ ERROR = "squared error per frame"
 STEPS = "share of ball-steps"
 STARTS = 4
 """Random starts of discovery; every clip keeps the one that draws its first frame best (no truth is used)."""
+NEAR = (4.0, 8.0)
+"""Distances in pixels that tell balls on top of each other from balls side by side, and those from the rest."""
 PLAN = 8
 """Iterations between two frames when the model plans a composition (section 5.2)."""
 
@@ -62,6 +64,7 @@ def evaluate(config: RunConfig, model: VIM, sheet: Sheet) -> None:
     tracking(model, clip, rollout, sheet)
     if world.moves_per_step == (1, 1):
         discovery(clip, rollout, matching, sheet)
+        holding(clip, rollout, matching, sheet)
         assignment = rules.hungarian(rules.rule_module_counts(clip, rollout, matching, clip.free))
         repetition(model, world, clip, assignment, sheet)
         transfer(model, world, size, sheet)
@@ -134,6 +137,23 @@ def discovery(clip: Clip, rollout: Rollout, matching: Matching, sheet: Sheet) ->
             n_inside,
             "steps explained by giving each of the two modules two whole moves",
         )
+
+
+def holding(clip: Clip, rollout: Rollout, matching: Matching, sheet: Sheet) -> None:
+    """How long slots hold on to their balls, and where they lose them."""
+    assert clip.free is not None
+    best = rules.hungarian(rules.rule_module_counts(clip, rollout, matching, clip.free))
+    early = clip.free.clone()
+    early[:, 9:] = False
+    counts = rules.rule_module_counts(clip, rollout, matching, early)
+    what = "the slot of a ball picks the module matched to its move; all four moves possible"
+    accuracy = rules.rule_accuracy(counts, best)
+    sheet.add("rule_accuracy_10_frames", accuracy, STEPS, int(counts.sum()), f"{what}; the first 10 frames")
+    by_step = rules.accuracy_by_step(clip, rollout, matching, best, clip.free)
+    sheet.add("rule_accuracy_by_step", by_step, STEPS, int(clip.free.sum()), f"{what}; one value per step")
+    at_risk, lost = losses_by_distance(clip, position_error(clip, rollout, matching, "content"), NEAR)
+    what = "on which a slot's centre leaves its ball; the nearest other ball at less than 4, 4 to 8, 8 pixels or more"
+    sheet.add("lost_by_distance", lost / at_risk.clamp_min(1), STEPS, int(at_risk.sum()), what)
 
 
 def repetition(model: VIM, world: RandomWalk, clip: Clip, assignment: dict[int, int], sheet: Sheet) -> None:

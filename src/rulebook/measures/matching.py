@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -72,6 +73,25 @@ def position_error(clip: Clip, rollout: Rollout, matching: Matching, by: CentreB
     length = rollout.frames.shape[1]
     truth = clip.positions[:, rollout.first : rollout.first + length]
     return (matching.take(slot_centres(rollout, by)) - truth).norm(dim=-1)
+
+
+def losses_by_distance(
+    clip: Clip, error: Float[Tensor, "clip time object"], edges: Sequence[float]
+) -> tuple[Int[Tensor, " bin"], Int[Tensor, " bin"]]:
+    """How often a slot loses its object, by the distance of the nearest other one, before or after the step.
+
+    At risk: the slot's centre lies on the object (``error`` within its radius). Lost: one step later it does not. Bins
+    end at the ``edges``; the last one is open.
+    """
+    assert clip.positions is not None and clip.radii is not None
+    count = clip.positions.shape[2]
+    apart = torch.cdist(clip.positions, clip.positions) + torch.diag(torch.full((count,), torch.inf))
+    nearest = apart.amin(dim=-1)[:, : error.shape[1]]
+    near = torch.minimum(nearest[:, :-1], nearest[:, 1:])
+    held = error <= clip.radii[:, None]
+    bins = torch.bucketize(near, torch.tensor(edges, dtype=near.dtype), right=True)
+    at_risk = torch.bincount(bins[held[:, :-1]], minlength=len(edges) + 1)
+    return at_risk, torch.bincount(bins[held[:, :-1] & ~held[:, 1:]], minlength=len(edges) + 1)
 
 
 def owners(clip: Clip, rollout: Rollout) -> tuple[Int[Tensor, "clip time object"], Float[Tensor, "clip time object"]]:

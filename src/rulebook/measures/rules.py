@@ -44,6 +44,23 @@ def rule_accuracy(counts: Int[Tensor, "rule module"], assignment: dict[int, int]
     return hits / max(int(counts.sum()), 1)
 
 
+def accuracy_by_step(
+    clip: Clip,
+    rollout: Rollout,
+    matching: Matching,
+    assignment: dict[int, int],
+    which: Bool[Tensor, "clip step object"],
+) -> list[float]:
+    """``rule_accuracy`` of every step of its own, among the steps in ``which``."""
+    assert rollout.modules is not None
+    accuracies = []
+    for step in range(rollout.first, rollout.first + rollout.modules.shape[1]):
+        this = torch.zeros_like(which)
+        this[:, step] = which[:, step]
+        accuracies.append(rule_accuracy(rule_module_counts(clip, rollout, matching, this), assignment))
+    return accuracies
+
+
 def module_shares(counts: Int[Tensor, "rule module"]) -> Float[Tensor, " module"]:
     """Share of all counted steps that every module took, largest first."""
     return (counts.sum(dim=0).double() / max(int(counts.sum()), 1)).sort(descending=True).values.float()
