@@ -234,7 +234,7 @@ if shelf.here(M4):
 
 # %% [markdown]
 # And the choice of modules, step by step, where all four moves are possible. A slot that has lost its ball chooses for
-# another one, or for none, and seldom finds back: what falls with time is not the knowledge of the rules but of which
+# another one, or for none, until it finds back: what falls with time is not the knowledge of the rules but of which
 # slot is whose.
 
 # %% tags=["hide-input"]
