@@ -243,12 +243,14 @@ if shelf.here(M4):
         Curve(f"M = {NUMBERS[entry]}", shelf.by_seed(entry, "rule_accuracy_by_step"), SLOT_COLOURS[i])
         for i, entry in enumerate(entry for entry in (M4, M5) if shelf.here(entry))
     ]
-    figure = seed_curves(curves, range(2, 21), xlabel="frame", ylabel="rule accuracy, interior", levels={"chance": 0.25})
+    figure = seed_curves(
+        curves, range(2, 21), xlabel="frame", ylabel="rule accuracy, interior", levels={"chance": 0.25}
+    )
     near, beside, apart = np.mean(list(shelf.by_seed(M4, "lost_by_distance").values()), axis=0)
     say(
         f"Over the first 10 frames: {shelf.spoken(M4, 'rule_accuracy_10_frames')}.",
-        f"Of 1000 steps, a slot with M = 4 loses its ball on {1000 * near:.0f} where another ball is nearer than 4 pixels",
-        f"(balls are 6 wide), on {1000 * beside:.0f} at 4 to 8 pixels, and on {1000 * apart:.0f} beyond.",
+        f"Of 1000 steps, a slot with M = 4 loses its ball on {1000 * near:.0f} where another ball is nearer than 4",
+        f"pixels (balls are 6 wide), on {1000 * beside:.0f} at 4 to 8 pixels, and on {1000 * apart:.0f} beyond.",
     )
 
 # %% [markdown]

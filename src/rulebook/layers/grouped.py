@@ -47,10 +47,11 @@ class GroupedGRU(nn.Module):
             (self.of_input, sizes[0], cell.weight_ih, cell.bias_ih),
             (self.of_state, sizes[1], cell.weight_hh, cell.bias_hh),
         ):
-            own = layer.weight.mul_(noise).unflatten(-1, (3, -1))
-            own_bias = layer.bias.mul_(noise).unflatten(-1, (3, -1))
+            own, own_bias = ((noise * start).unflatten(-1, (3, -1)) for start in layer.parameters())
             own[:, :size, :, : sizes[1]] += rearrange(weight, "(gate o) i -> i gate o", gate=3)
             own_bias[..., : sizes[1]] += rearrange(bias, "(gate o) -> gate o", gate=3)
+            for parameter, start in zip(layer.parameters(), (own, own_bias), strict=True):
+                parameter.copy_(start.flatten(-2))
 
     def forward(
         self, x: Float[Tensor, "*batch group inner"], state: Float[Tensor, "*batch group state"]
