@@ -36,6 +36,12 @@ class CellEncoder(nn.Module):
                 nn.Conv2d(channels if first else width, width, kernel, stride if first else 1, kernel // 2),
                 nn.ReLU(),
             ]
+        for layer in convolutions:
+            if isinstance(layer, nn.Conv2d):
+                # PyTorch's own start shrinks what passes, to a sixth after two layers: the position would outweigh the
+                # colour 20 to 1 in every cell, and slots would learn to compete by position alone.
+                nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+                nn.init.zeros_(layer.bias)
         self.cells = (height // stride, frame_width // stride)
         self.convolutions = nn.Sequential(*convolutions).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.position = PositionEmbedding(*self.cells, width, frequencies)
