@@ -41,6 +41,7 @@ class CellEncoder(nn.Module):
                 # PyTorch's own start shrinks what passes, to a sixth after two layers: the position would outweigh the
                 # colour 20 to 1 in every cell, and slots would learn to compete by position alone.
                 nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+                assert layer.bias is not None
                 nn.init.zeros_(layer.bias)
         self.cells = (height // stride, frame_width // stride)
         self.convolutions = nn.Sequential(*convolutions).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
