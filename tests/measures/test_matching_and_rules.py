@@ -6,8 +6,8 @@ import torch
 from rulebook.clips import Clip, Rollout
 from rulebook.measures import rules
 from rulebook.measures.matching import (
+    Losses,
     foreground_ari,
-    losses_by_distance,
     match_slots,
     overlap_free,
     position_error,
@@ -108,11 +108,19 @@ def test_where_slots_lose_their_balls_by_hand():
     """Ball 0 is lost at once, 3 pixels from ball 1; ball 2 is lost later, far from all others; ball 1 never."""
     positions = torch.tensor([[[10.0, 10], [13, 10], [28, 28]]]).expand(4, 3, 2).unsqueeze(0).clone()
     positions[:, 2:, 0, 0] = 6.0
-    clip = Clip(frames=torch.zeros(1, 4, 3, 32, 32), positions=positions, radii=torch.full((1, 3), 3.0))
+    colours = torch.tensor([[[1.0, 0, 0], [1, 1, 0], [0, 0, 1]]])
+    radii = torch.full((1, 3), 3.0)
+    clip = Clip(frames=torch.zeros(1, 4, 3, 32, 32), positions=positions, radii=radii, colours=colours)
     error = torch.tensor([[[0.0, 0, 1], [5, 1, 2], [5, 3, 4], [1, 0, 4]]])
-    at_risk, lost = losses_by_distance(clip, error, (4.0, 8.0))
+    losses = Losses.of(clip, error)
+    at_risk, lost = losses.by_distance((4.0, 8.0))
     # Ball 0 is held in frames 0 and 3, ball 1 in all, ball 2 in frames 0 and 1; three steps in all.
     assert at_risk.tolist() == [1 + 2, 1, 2] and lost.tolist() == [1, 0, 1]
+    # Red and yellow differ in one channel, and are near; blue is far from both, and counts once all distances do.
+    at_risk, lost = losses.by_colour((1.5, 2.5), within=8.0)
+    assert at_risk.tolist() == [4, 0, 0] and lost.tolist() == [1, 0, 0]
+    at_risk, lost = losses.by_colour((1.5, 2.5), within=100.0)
+    assert at_risk.sum() == 6 and at_risk[2] == 2 and lost.tolist() == [1, 0, 1]
 
 
 def test_rule_scores_by_hand():

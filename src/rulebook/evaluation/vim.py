@@ -12,7 +12,7 @@ from torch import Tensor
 from rulebook.clips import MOVES, Clip, Rollout, concatenate
 from rulebook.evaluation.sheet import Sheet
 from rulebook.measures import rules
-from rulebook.measures.matching import Matching, losses_by_distance, match_slots, position_error, slot_centres
+from rulebook.measures.matching import Losses, Matching, match_slots, position_error, slot_centres
 from rulebook.measures.moves import displacement_moves, move_distribution, straight_paths
 from rulebook.models.vim import VIM
 from rulebook.seeds import generator
@@ -151,9 +151,16 @@ def holding(clip: Clip, rollout: Rollout, matching: Matching, sheet: Sheet) -> N
     sheet.add("rule_accuracy_10_frames", accuracy, STEPS, int(counts.sum()), f"{what}; the first 10 frames")
     by_step = rules.accuracy_by_step(clip, rollout, matching, best, clip.free)
     sheet.add("rule_accuracy_by_step", by_step, STEPS, int(clip.free.sum()), f"{what}; one value per step")
-    at_risk, lost = losses_by_distance(clip, position_error(clip, rollout, matching, "content"), NEAR)
+    losses = Losses.of(clip, position_error(clip, rollout, matching, "content"))
+    at_risk, lost = losses.by_distance(NEAR)
     what = "on which a slot's centre leaves its ball; the nearest other ball at less than 4, 4 to 8, 8 pixels or more"
     sheet.add("lost_by_distance", lost / at_risk.clamp_min(1), STEPS, int(at_risk.sum()), what)
+    at_risk, lost = losses.by_colour((1.5, 2.5), NEAR[-1])
+    what = (
+        f"on which a slot's centre leaves its ball; another ball nearer than {NEAR[-1]:g} pixels, whose colour differs "
+        f"in one, two or three of red, green and blue"
+    )
+    sheet.add("lost_by_colour", lost / at_risk.clamp_min(1), STEPS, int(at_risk.sum()), what)
 
 
 def repetition(model: VIM, world: RandomWalk, clip: Clip, assignment: dict[int, int], sheet: Sheet) -> None:

@@ -75,23 +75,50 @@ def position_error(clip: Clip, rollout: Rollout, matching: Matching, by: CentreB
     return (matching.take(slot_centres(rollout, by)) - truth).norm(dim=-1)
 
 
-def losses_by_distance(
-    clip: Clip, error: Float[Tensor, "clip time object"], edges: Sequence[float]
-) -> tuple[Int[Tensor, " bin"], Int[Tensor, " bin"]]:
-    """How often a slot loses its object, by the distance of the nearest other one, before or after the step.
+@dataclass(frozen=True)
+class Losses:
+    """Where slots lose their objects: one entry per clip, step and object.
 
-    At risk: the slot's centre lies on the object (``error`` within its radius). Lost: one step later it does not. Bins
-    end at the ``edges``; the last one is open.
+    At risk: the slot's centre lies on the object (within its radius). Lost: one step later it does not.
     """
-    assert clip.positions is not None and clip.radii is not None
-    count = clip.positions.shape[2]
-    apart = torch.cdist(clip.positions, clip.positions) + torch.diag(torch.full((count,), torch.inf))
-    nearest = apart.amin(dim=-1)[:, : error.shape[1]]
-    near = torch.minimum(nearest[:, :-1], nearest[:, 1:])
-    held = error <= clip.radii[:, None]
-    bins = torch.bucketize(near, torch.tensor(edges, dtype=near.dtype), right=True)
-    at_risk = torch.bincount(bins[held[:, :-1]], minlength=len(edges) + 1)
-    return at_risk, torch.bincount(bins[held[:, :-1] & ~held[:, 1:]], minlength=len(edges) + 1)
+
+    at_risk: Bool[Tensor, "clip step object"]
+    lost: Bool[Tensor, "clip step object"]
+    near: Float[Tensor, "clip step object"]
+    """Distance of the nearest other object, before or after the step, whichever is less."""
+    unlike: Float[Tensor, "clip step object"]
+    """How far the colour of that object is from one's own (distance in RGB, squared)."""
+
+    @classmethod
+    def of(cls, clip: Clip, error: Float[Tensor, "clip time object"]) -> Losses:
+        """From the position errors of matched slots."""
+        assert clip.positions is not None and clip.radii is not None and clip.colours is not None
+        count, length = clip.positions.shape[2], error.shape[1]
+        itself = torch.diag(torch.full((count,), torch.inf))
+        apart = torch.cdist(clip.positions, clip.positions)[:, :length] + itself
+        pairs = torch.minimum(apart[:, :-1], apart[:, 1:])
+        near, nearest = pairs.min(dim=-1)
+        colours = torch.cdist(clip.colours, clip.colours).square()
+        unlike = colours[:, None].expand(pairs.shape).gather(-1, nearest[..., None])[..., 0]
+        held = error <= clip.radii[:, None]
+        return cls(held[:, :-1], held[:, :-1] & ~held[:, 1:], near, unlike)
+
+    def by_distance(self, edges: Sequence[float]) -> tuple[Int[Tensor, " bin"], Int[Tensor, " bin"]]:
+        """Objects at risk and objects lost, by the distance of the nearest other; the last bin is open."""
+        return self._counts(self.near, edges, torch.ones_like(self.lost))
+
+    def by_colour(self, edges: Sequence[float], within: float) -> tuple[Int[Tensor, " bin"], Int[Tensor, " bin"]]:
+        """The same by the colour of the nearest other, where it is nearer than ``within``."""
+        return self._counts(self.unlike, edges, self.near < within)
+
+    def _counts(
+        self, values: Tensor, edges: Sequence[float], counted: Bool[Tensor, "clip step object"]
+    ) -> tuple[Int[Tensor, " bin"], Int[Tensor, " bin"]]:
+        bins = torch.bucketize(values, torch.tensor(edges, dtype=values.dtype), right=True)
+        total, lost = (
+            torch.bincount(bins[chosen & counted], minlength=len(edges) + 1) for chosen in (self.at_risk, self.lost)
+        )
+        return total, lost
 
 
 def owners(clip: Clip, rollout: Rollout) -> tuple[Int[Tensor, "clip time object"], Float[Tensor, "clip time object"]]:
