@@ -30,13 +30,13 @@ SCOFF_TRAINING: dict[Profile, Training] = {
     ),
     # 5 predictions per clip, as Table 1 counts them.
     "laptop": Training(
-        steps=6100,
+        steps=5200,
         stages=(Stage(frames=6, batch=32),),
         learning_rate=5e-4,
         warmup=200,
         hold=0.1,
         decay="exponential",
-        floor=0.05,
+        floor=0.03,
         clip_norm=50.0,
         bf16=True,
     ),
@@ -99,12 +99,12 @@ def gswm_training(profile: Profile) -> Training:
         )
     if profile == "laptop":
         return Training(
-            steps=10400,
+            steps=9200,
             stages=(
                 Stage(frames=2, batch=32),
                 Stage(frames=4, batch=32, begin=3000),
                 Stage(frames=6, batch=24, begin=6400),
-                Stage(frames=10, batch=12, begin=8400),
+                Stage(frames=10, batch=12, begin=8000),
             ),
             learning_rate=1e-3,
             warmup=100,
