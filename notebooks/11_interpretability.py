@@ -285,10 +285,10 @@ if shelf.here(M4):
             "colours differ in 1 channel": one,
             "in 2": two,
             "in 3": three,
-            "pairs of colours below 2": f"{100 * claimed.undecided():.0f} %",
+            "pairs of colours below 2 (%)": 100 * claimed.undecided(),
             "same colour, one step away": claimed.place,
         }
-    display(pd.DataFrame(rows).T.rename_axis(["model", "seed"]).style.format(precision=1))
+    display(pd.DataFrame(rows).T.rename_axis(["model", "seed"]).round(1))
 
 # %% [markdown]
 # ## Two ways to say where a slot is
