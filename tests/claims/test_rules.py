@@ -78,11 +78,13 @@ def test_ratios_pair_equal_seeds():
     assert decide(ratio(A, B, ">=", 1), a=[1, 1, 1], b=[0, 0, 0]).verdict == "not reproduced"
 
 
-def test_every_wants_all_and_says_which_fail():
+def test_every_is_worth_its_weakest_part_and_says_which_fail():
     rule = every(at_least(A, 1), at_most(B, 1))
     assert decide(rule, a=[2, 2, 2], b=[0, 0, 0]).verdict == "reproduced"
     mixed = decide(rule, a=[2, 2, 2], b=[3, 3, 3])
-    assert mixed.verdict == "partly" and "not reproduced: m of b/w" in mixed.note
+    assert mixed.verdict == "not reproduced" and "not reproduced: m of b/w" in mixed.note
+    weak = decide(rule, a=[2, 2, 0], b=[0, 0, 0])
+    assert weak.verdict == "partly" and "m of b/w" not in weak.note
     assert decide(rule, a=[0, 0, 0], b=[3, 3, 3]).verdict == "not reproduced"
 
 

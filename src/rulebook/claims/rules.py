@@ -220,12 +220,18 @@ class Falling:
         if all(less.below(more) for more, less in pairs):
             verdict, note = _capped("reproduced", min(summary.n_seeds for summary in summaries))
             return Decision(verdict, **ends, note=note)
-        return Decision("partly", **ends, note="the right order, but intervals overlap")
+        single = any(summary.low is None for summary in summaries)
+        reason = "one seed is no interval" if single else "intervals overlap"
+        return Decision("partly", **ends, note=f"the right order, but {reason}")
 
 
 @dataclass(frozen=True)
 class Every:
-    """All of several rules; the first is the one whose numbers stand in the table."""
+    """All of several rules: the claim is worth as much as the weakest of its parts.
+
+    One part in the wrong direction is the claim in the wrong direction, however many others hold. The first rule is
+    the one whose numbers stand in the table.
+    """
 
     rules: tuple[Rule, ...]
 
@@ -239,13 +245,7 @@ class Every:
 
     def decide(self, values: Values) -> Decision:
         decisions = [rule.decide(values) for rule in self.rules]
-        verdicts = [decision.verdict for decision in decisions]
-        if all(verdict == "reproduced" for verdict in verdicts):
-            verdict: Verdict = "reproduced"
-        elif all(verdict == "not reproduced" for verdict in verdicts):
-            verdict = "not reproduced"
-        else:
-            verdict = "partly"
+        verdict = max((decision.verdict for decision in decisions), key=VERDICTS.index)
         note = "; ".join(
             f"{decision.verdict}: {rule.text}" + (f" ({decision.note})" if decision.note else "")
             for rule, decision in zip(self.rules, decisions, strict=True)

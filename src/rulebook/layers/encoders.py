@@ -38,8 +38,8 @@ class CellEncoder(nn.Module):
             ]
         for layer in convolutions:
             if isinstance(layer, nn.Conv2d):
-                # PyTorch's own start shrinks what passes, to a sixth after two layers: the position would outweigh the
-                # colour 20 to 1 in every cell, and slots would learn to compete by position alone.
+                # PyTorch's own start shrinks what passes, to a sixth after two layers: in a cell the variance of the
+                # position would be 20 times that of the colour. This alone does not make slots compete by colour.
                 nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
                 assert layer.bias is not None
                 nn.init.zeros_(layer.bias)
