@@ -37,7 +37,6 @@ class BroadcastDecoder(nn.Module):
             raise ValueError(f"Frames of {height} x {frame_width} cannot be drawn at 1/{shrink} of their size.")
         if len(kernels) < 2 or any(kernel % 2 == 0 for kernel in kernels):
             raise ValueError(f"A decoder needs at least two kernels of odd size, not {kernels}.")
-        self.channels = channels
         self.size = (height // shrink, frame_width // shrink)
         pointwise = kernels[0] == 1
         inner = hidden if pointwise else dim
@@ -58,7 +57,16 @@ class BroadcastDecoder(nn.Module):
         cells = self.position(rearrange(self.project(slots), "b s d -> (b s) d 1 1"))
         painted = self.stack(cells.contiguous(memory_format=torch.channels_last)).float()
         painted = rearrange(painted, "(b s) c h w -> b s c h w", s=slots.shape[1])
-        return painted[:, :, : self.channels], painted[:, :, self.channels]
+        return picture_and_mask(painted)
+
+
+def picture_and_mask(
+    painted: Float[Tensor, "batch slot channel_and_mask height width"],
+) -> tuple[Float[Tensor, "batch slot channel height width"], Float[Tensor, "batch slot height width"]]:
+    """The channels of a picture, and the last one, its mask. One split: the gradients of two slices would be two
+    tensors of zeros, filled and added."""
+    picture, mask = painted.split((painted.shape[2] - 1, 1), dim=2)
+    return picture, mask.squeeze(2)
 
 
 def mix(

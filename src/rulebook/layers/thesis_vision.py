@@ -23,6 +23,7 @@ from pydantic import Field, model_validator
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from rulebook.layers.decoders import picture_and_mask
 from rulebook.layers.positions import PositionEmbedding
 from rulebook.registry import Spec
 
@@ -204,7 +205,7 @@ class ComponentDecoder(nn.Module):
         """``seen`` False: the picture of that cell is left out of the mixture."""
         painted = self.enlarging(rearrange(states, "b k d -> (b k) d")).float().sigmoid()
         painted = rearrange(painted, "(b k) c h w -> b k c h w", k=states.shape[1])
-        rgb, weight = painted[:, :, :-1], painted[:, :, -1]
+        rgb, weight = picture_and_mask(painted)
         if seen is not None:
             weight = weight * seen.to(weight.dtype)[:, None, None]
         masks = weight / (weight.sum(dim=1, keepdim=True) + 1e-8)
@@ -232,7 +233,8 @@ class SpatialBroadcastDecoder(nn.Module):
         for i, layer in enumerate(self.layers):
             maps = layer(whole_norm(maps.relu()) if i else maps)
         painted = rearrange(maps.float(), "(b k) c h w -> b k c h w", k=states.shape[1])
-        rgb, logits = painted[:, :, :-1].sigmoid(), painted[:, :, -1]
+        rgb, logits = picture_and_mask(painted)
+        rgb = rgb.sigmoid()
         if seen is not None:
             logits = logits.masked_fill(~seen[:, None, None], -torch.inf)
         masks = logits.softmax(dim=1)

@@ -290,7 +290,7 @@ class GSWM(VideoModel):
         rgb, alpha = self.decoder(objects.what)
         alpha = alpha * rearrange(objects.presence, "b n 1 -> b n 1 1 1")
         drawn = paste(torch.cat([rgb * alpha, alpha], dim=2), objects.where, *self.frame_shape[1:]).float()
-        colour, alpha = drawn[:, :, :-1], drawn[:, :, -1:]
+        colour, alpha = drawn.split((drawn.shape[2] - 1, 1), dim=2)
         weight = alpha * (-rearrange(objects.depth, "b n 1 -> b n 1 1 1")).sigmoid()
         weight = weight / (weight.sum(dim=1, keepdim=True) + 1e-5)
         return (weight * colour).sum(dim=1), colour / (alpha + 1e-5), (weight * alpha).squeeze(2)
@@ -301,14 +301,15 @@ class GSWM(VideoModel):
         """Inference through all ``frames``, then imagination to ``length``."""
         given = frames.shape[1]
         cells = self.encoder(rearrange(frames, "b t c h w -> (b t) c h w"))
-        cells = rearrange(cells, "(b t) n d -> b t n d", t=given)
-        scenes = [self.begin(cells[:, 0], noise)]
+        # unbind, not cells[:, t]: the gradient of every such index is a tensor of zeros as large as the whole clip's.
+        seen = rearrange(cells, "(b t) n d -> b t n d", t=given).unbind(dim=1)
+        scenes = [self.begin(seen[0], noise)]
         for t in range(1, length):
             scene = replace(scenes[-1], kl={})
             for i in range(propagations):
                 scene = self.propagate(scene, frames[:, t] if t < given else None, noise)
                 if t < given and i == propagations - 1:
-                    scene = self.discover_more(scene, cells[:, t], noise)
+                    scene = self.discover_more(scene, seen[t], noise)
                 scene = self.remember(scene)
             scenes.append(scene)
         return scenes

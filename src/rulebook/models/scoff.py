@@ -171,10 +171,11 @@ class SCOFF(VideoModel):
     ) -> list[Step]:
         """One step per frame. Nothing but the cells runs in the loop: frames were encoded before it and are drawn
         after it, all at once."""
-        key, value = self.perception.attention.offer(cells)
+        keys, values = self.perception.attention.offer(cells)
         steps: list[Step] = []
-        for t in range(cells.shape[1]):
-            steps.append(self.step(files, key[:, t], value[:, t], noise))
+        # unbind, not keys[:, t]: the gradient of every such index is a tensor of zeros as large as the whole clip's.
+        for key, value in zip(keys.unbind(dim=1), values.unbind(dim=1), strict=True):
+            steps.append(self.step(files, key, value, noise))
             files = steps[-1].files
         return steps
 

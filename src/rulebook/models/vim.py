@@ -199,21 +199,22 @@ class VIM(VideoModel):
         starts: int = 1,
     ) -> Trace:
         """Posterior steps through all frames (section 3.2)."""
-        cells, key, value = self._encode(frames)
+        cells, keys, values = self._encode(frames)
         slots, _ = self.perception.discover_best(cells[:, 0], frames[:, 0], start, starts)
         trace = Trace([slots])
-        for t in range(1, frames.shape[1]):
+        # unbind, not key[:, t]: the gradient of every such index is a tensor of zeros as large as the whole clip's.
+        for frame, key, value in list(zip(*(x.unbind(dim=1) for x in (frames, keys, values)), strict=True))[1:]:
             steps: list[Step] = []
             visited = [slots]
             for _ in range(iterations):
-                seen, share = self.perception.attention.refine(slots, key[:, t], value[:, t])
+                seen, share = self.perception.attention.refine(slots, key, value)
                 step = self.step(slots, self.perception.norm(seen), noise)
                 step.share = share
                 slots = step.slots
                 steps.append(step)
                 visited.append(slots)
             if halting:
-                slots = best_iterations(self.perception.decoder, torch.stack(visited, dim=1), frames[:, t])
+                slots = best_iterations(self.perception.decoder, torch.stack(visited, dim=1), frame)
             trace.slots.append(slots)
             trace.steps.append(steps)
         return trace
