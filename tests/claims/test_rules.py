@@ -104,7 +104,7 @@ def test_ranks_count_and_not_sizes():
 
 @pytest.mark.parametrize(
     ("weights", "verdict"),
-    [((-9, 1), "reproduced"), ((9, 1), "partly"), ((-1, 9), "partly"), ((1, 9), "not reproduced")],
+    [((-9, 1), "reproduced"), ((9, 1), "not reproduced"), ((-1, 9), "not reproduced"), ((1, 9), "not reproduced")],
 )
 def test_effects_are_told_apart_in_an_orthogonal_sweep(weights, verdict):
     levels = {f"e{a}{b}/w": {"cells": float(a), "size": float(b)} for a in range(3) for b in range(3)}

@@ -93,9 +93,8 @@ class LargestEffect:
         own, rival = shares[self.setting], max(shares[other] for other in self.others)
         by_value = level_means(found, self._levels(self.setting))
         helps = min(by_value, key=lambda value: by_value[value]) == max(by_value)
-        verdict: Verdict = (
-            "reproduced" if helps and own > rival else "partly" if helps or own > rival else "not reproduced"
-        )
+        # A claim of two parts is worth its weaker one, and neither part has an interval that could overlap.
+        verdict: Verdict = "reproduced" if helps and own > rival else "not reproduced"
         note = "" if helps else f"{self.metric} is not lowest with the most {self.setting}"
         return Decision(verdict, Summary(own, None, None, n), Summary(rival, None, None, n), note)
 
