@@ -64,8 +64,7 @@ def add_slots(catalogue: Catalogue) -> None:
                     SlotAutoencoderSpec(perception=LAPTOP_EYE),
                     Training(
                         steps=20000,
-                        # From anywhere in a clip: where clips begin, balls seldom overlap.
-                        stages=(Stage(frames=1, batch=32, within=10),),
+                        stages=(Stage(frames=1, batch=32),),
                         learning_rate=1e-3,
                         warmup=200,
                         hold=0.35,

@@ -36,13 +36,6 @@ class CellEncoder(nn.Module):
                 nn.Conv2d(channels if first else width, width, kernel, stride if first else 1, kernel // 2),
                 nn.ReLU(),
             ]
-        for layer in convolutions:
-            if isinstance(layer, nn.Conv2d):
-                # PyTorch's own start shrinks what passes, to a sixth after two layers: in a cell the variance of the
-                # position would be 20 times that of the colour. This alone does not make slots compete by colour.
-                nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
-                assert layer.bias is not None
-                nn.init.zeros_(layer.bias)
         self.cells = (height // stride, frame_width // stride)
         self.convolutions = nn.Sequential(*convolutions).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.position = PositionEmbedding(*self.cells, width, frequencies)
