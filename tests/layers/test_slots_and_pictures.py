@@ -26,12 +26,17 @@ def test_slots_are_exchangeable():
 
 
 def test_slots_share_every_cell_and_read_a_mean_of_values():
-    attention = SlotAttention(slots=3, dim=8, cell_dim=8)
-    key = draw(2, 9, 8, name="key")
-    constant = torch.full((2, 9, 8), 0.7)
-    read, share = attention.compete(draw(2, 3, 8), key, constant)
+    attention = SlotAttention(slots=3, dim=8, cell_dim=6)
+    slots, cells = draw(2, 3, 8), draw(2, 9, 6, name="cells")
+    offered = attention.offer(cells)
+    read, share = attention.compete(slots, offered)
+    # Algorithm 1 as it is printed: queries, keys and values; softmax over slots; a weighted mean over cells.
+    query, key = attention.to_query(attention.norm_slots(slots)), attention.to_key(attention.norm_cells(cells))
+    expected = (query @ key.transpose(1, 2) / 8**0.5).softmax(dim=1)
+    torch.testing.assert_close(share, expected)
     torch.testing.assert_close(share.sum(dim=1), torch.ones(2, 9))
-    torch.testing.assert_close(read, torch.full((2, 3, 8), 0.7))
+    weight = (expected + 1e-8) / (expected + 1e-8).sum(dim=2, keepdim=True)
+    torch.testing.assert_close(read, weight @ attention.to_value(attention.norm_cells(cells)))
 
 
 def test_start_depends_on_its_generator_alone():

@@ -63,7 +63,7 @@ def _margin(own: Tensor, other: Tensor, key: Tensor) -> float:
 def _look(
     perception: Perception, world: RandomWalk, centres: Float[Tensor, "place 2"], colour: Float[Tensor, " channel"]
 ) -> tuple[Float[Tensor, "place dim"], Float[Tensor, "place cell dim"]]:
-    """The query of the slot that paints the one ball of each frame, and the keys of all cells."""
+    """What the slot that paints the one ball of each frame asks for, and what all cells offer."""
     count = len(centres)
     clip = world.draw(
         Clip(
@@ -81,8 +81,7 @@ def _look(
     painted = einsum(rgb, masks, "b k c h w, b k h w -> b k")
     own = slots[torch.arange(count), painted.argmax(dim=1)]
     attention = perception.attention
-    query = attention.to_query(attention.norm_slots(own)) * attention.scale
-    return query, attention.offer(cells)[0]
+    return attention.ask(own), attention.offer(cells)
 
 
 def _middle(perception: Perception, world: RandomWalk, centres: Float[Tensor, "place 2"]) -> Int[Tensor, " place"]:

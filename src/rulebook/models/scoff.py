@@ -141,15 +141,14 @@ class SCOFF(VideoModel):
     def step(
         self,
         files: Float[Tensor, "batch file state"],
-        key: Float[Tensor, "batch cell dim"],
-        value: Float[Tensor, "batch cell dim"],
+        offered: Float[Tensor, "batch cell dim"],
         noise: torch.Generator | None,
     ) -> Step:
         """From the files and the cells of one frame to the files that predict the next. Choices are hard, in training
         and after it; ``noise`` None: without Gumbel noise."""
         # Always in float32: errors of a recurrence add up.
         with torch.autocast(files.device.type, enabled=False):
-            read, share = self.perception.attention.compete(self.ask(files), key, value)
+            read, share = self.perception.attention.compete(self.ask(files), offered)
             chosen, probs, choice = self.schemata(read, files, noise)
             return Step(self.communication(chosen), probs, choice, share)
 
@@ -171,11 +170,10 @@ class SCOFF(VideoModel):
     ) -> list[Step]:
         """One step per frame. Nothing but the cells runs in the loop: frames were encoded before it and are drawn
         after it, all at once."""
-        keys, values = self.perception.attention.offer(cells)
         steps: list[Step] = []
-        # unbind, not keys[:, t]: the gradient of every such index is a tensor of zeros as large as the whole clip's.
-        for key, value in zip(keys.unbind(dim=1), values.unbind(dim=1), strict=True):
-            steps.append(self.step(files, key, value, noise))
+        # unbind, not offered[:, t]: the gradient of every such index is a tensor of zeros as large as the whole clip's.
+        for offered in self.perception.attention.offer(cells).unbind(dim=1):
+            steps.append(self.step(files, offered, noise))
             files = steps[-1].files
         return steps
 

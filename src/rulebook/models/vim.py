@@ -182,12 +182,12 @@ class VIM(VideoModel):
 
     # ---- a whole clip -------------------------------------------------------------------------------------------
 
-    def _encode(self, frames: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Cells of all frames, and their keys and values, each [clip, time, cell, dim]."""
+    def _encode(self, frames: Tensor) -> tuple[Tensor, Tensor]:
+        """Cells of the first frame [clip, cell, dim]; those of all frames as slots see them [clip, time, cell, dim]."""
         length = frames.shape[1]
         cells = self.perception.encoder(rearrange(frames, "b t c h w -> (b t) c h w"))
-        key, value = self.perception.attention.offer(cells)
-        return tuple(rearrange(x, "(b t) n d -> b t n d", t=length) for x in (cells, key, value))  # type: ignore[return-value]
+        offered = rearrange(self.perception.attention.offer(cells), "(b t) n d -> b t n d", t=length)
+        return cells[::length], offered
 
     def _infer(
         self,
@@ -199,15 +199,15 @@ class VIM(VideoModel):
         starts: int = 1,
     ) -> Trace:
         """Posterior steps through all frames (section 3.2)."""
-        cells, keys, values = self._encode(frames)
-        slots, _ = self.perception.discover_best(cells[:, 0], frames[:, 0], start, starts)
+        first, offered = self._encode(frames)
+        slots, _ = self.perception.discover_best(first, frames[:, 0], start, starts)
         trace = Trace([slots])
-        # unbind, not key[:, t]: the gradient of every such index is a tensor of zeros as large as the whole clip's.
-        for frame, key, value in list(zip(*(x.unbind(dim=1) for x in (frames, keys, values)), strict=True))[1:]:
+        # unbind, not offered[:, t]: the gradient of every such index is a tensor of zeros as large as the whole clip's.
+        for frame, cells in list(zip(frames.unbind(dim=1), offered.unbind(dim=1), strict=True))[1:]:
             steps: list[Step] = []
             visited = [slots]
             for _ in range(iterations):
-                seen, share = self.perception.attention.refine(slots, key, value)
+                seen, share = self.perception.attention.refine(slots, cells)
                 step = self.step(slots, self.perception.norm(seen), noise)
                 step.share = share
                 slots = step.slots
