@@ -281,10 +281,13 @@ if shelf.here(M4):
     for run in (*results.of("slot-ae/atomic", shelf.runs(M4)[0].profile), *shelf.runs(M4)):
         config, model = load_model(run.path)
         claimed = claims(model.perception, walk)
-        one, two, three = claimed.by_difference()
+        red, green, blue = claimed.by_channel()
+        _, two, three = claimed.by_difference()
         rows[run.variant, run.seed] = {
-            "colours differ in 1 channel": one,
-            "in 2": two,
+            "colours differ in red alone": red,
+            "in green alone": green,
+            "in blue alone": blue,
+            "in 2 channels": two,
             "in 3": three,
             "pairs of colours below 2 (%)": 100 * claimed.undecided(),
             "same colour, one step away": claimed.place,

@@ -1,7 +1,8 @@
+import pytest
 import torch
 
 from rulebook.catalogue.slots import SMOKE_EYE
-from rulebook.evaluation.attention_live import claims
+from rulebook.evaluation.attention_live import Claims, claims
 from rulebook.layers.perception import Perception
 from rulebook.worlds.random_walk import RandomWalk
 
@@ -20,5 +21,16 @@ def test_a_blind_attention_claims_nothing():
 
 def test_colours_differ_in_one_two_or_three_channels():
     perception = Perception(SMOKE_EYE, (3, 32, 32)).eval()
-    unlike = claims(perception, RandomWalk(), places=2).unlike.round()
-    assert [int((unlike == n).sum()) for n in (0, 1, 2, 3)] == [7, 18, 18, 6]
+    count = claims(perception, RandomWalk(), places=2).unlike.sum(dim=-1)
+    assert [int((count == n).sum()) for n in (0, 1, 2, 3)] == [7, 18, 18, 6]
+
+
+def test_margins_by_channel_are_means_over_the_colours_that_differ_in_it_alone():
+    # black, red, yellow: red alone tells 0 from 1, green alone 1 from 2, and nothing differs in blue alone.
+    palette = torch.tensor([[0.0, 0, 0], [1, 0, 0], [1, 1, 0]])
+    margins = torch.tensor([[0.0, 1, 9], [3, 0, 5], [9, 7, 0]])
+    seen = Claims(margins, (palette[:, None] - palette).abs(), place=0.0)
+    red, green, blue = seen.by_channel()
+    assert (red, green) == (2, 6) and blue != blue
+    assert seen.by_difference()[:2] == [4, 9]
+    assert seen.undecided() == pytest.approx(1 / 6)

@@ -21,19 +21,24 @@ class Claims:
 
     colour: Float[Tensor, "other own"]
     """Than one whose ball is at the same place and of another colour, for every two colours."""
-    unlike: Float[Tensor, "other own"]
-    """In how many of red, green and blue the two colours differ."""
+    unlike: Float[Tensor, "other own channel"]
+    """By how much the two colours differ in red, green and blue."""
     place: float
     """Than one whose ball has the same colour and is one step away, on average."""
 
     def by_difference(self) -> list[float]:
         """Mean over pairs of colours that differ in one, in two and in three channels."""
-        return [float(self.colour[(self.unlike.round() == n)].mean()) for n in (1, 2, 3)]
+        count = (self.unlike > 0.5).sum(dim=-1)
+        return [float(self.colour[count == n].mean()) for n in (1, 2, 3)]
+
+    def by_channel(self) -> list[float]:
+        """Mean over pairs of colours that differ in red alone, in green alone and in blue alone."""
+        return [float(self.colour[((self.unlike > 0.5) == alone).all(dim=-1)].mean()) for alone in torch.eye(3).bool()]
 
     def undecided(self) -> float:
         """Share of ordered pairs of colours whose margin is less than 2: the other slot takes more than 1 / 9 of the
         cell, or all of it."""
-        return float((self.colour[self.unlike > 0] < 2).double().mean())
+        return float((self.colour[self.unlike.any(dim=-1)] < 2).double().mean())
 
 
 @torch.no_grad()
@@ -53,7 +58,7 @@ def claims(perception: Perception, world: RandomWalk, places: int = 24) -> Claim
         for step in steps
         for c in colours
     ]
-    return Claims(margin, torch.cdist(palette, palette).square(), sum(away) / len(away))
+    return Claims(margin, (palette[:, None] - palette).abs(), sum(away) / len(away))
 
 
 def _margin(own: Tensor, other: Tensor, key: Tensor) -> float:
