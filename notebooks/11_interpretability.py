@@ -268,12 +268,51 @@ if shelf.here(M4):
     )
 
 # %% [markdown]
-# So the world does not hide its balls, and balls of similar colours are lost most. That points to the competition of
-# slot attention. It is no proof: no change to the competition has mended it so far. A slot claims a cell because of
+# So the world does not hide its balls, and balls of similar colours are lost most. Is it the modules that fail, or the
+# posterior that chooses among them? The same weights, without posterior and attention: every slot's next state is drawn
+# for every module, and the modules are kept that together draw the frame best, at the prior's price
+# ({doc}`vim_code`, *Search*). No truth is used, and nothing but the next frame is looked at.
+
+# %% tags=["hide-input"]
+LABELS = ("rule accuracy", "position error (pixels)", "error, 5 frames", "error, 20 frames", "superfluous modules")
+PAIRS = {
+    "rule_accuracy_interior": "rule_accuracy_search",
+    "tracking_error": "tracking_error_search",
+    "error_5_frames": "error_5_frames_search",
+    "error_20_frames": "error_20_frames_search",
+    "superfluous_share": "superfluous_share_search",
+}
+if shelf.here(M4):
+    shown = [entry for entry in (M4, M5) if shelf.here(entry)]
+    curves = [
+        Curve(f"M = {NUMBERS[entry]}, {how}", shelf.by_seed(entry, metric), SLOT_COLOURS[i], dashed=how == "posterior")
+        for i, entry in enumerate(shown)
+        for metric, how in (("rule_accuracy_by_step", "posterior"), ("rule_accuracy_search_by_step", "search"))
+    ]
+    figure = seed_curves(curves, range(2, 21), xlabel="frame", ylabel="rule accuracy, interior")
+    rows = {
+        (NUMBERS[entry], run.seed): {
+            (label, how): run.metrics[metric]["value"]
+            for pair, label in zip(PAIRS.items(), LABELS, strict=True)
+            for how, metric in zip(("posterior", "search"), pair, strict=True)
+        }
+        for entry in shown
+        for run in shelf.runs(entry)
+    }
+    display(pd.DataFrame(rows).T.rename_axis(["M", "seed"]).round(3))
+    say(
+        f"Rule accuracy, M = 4: {shelf.spoken(M4, 'rule_accuracy_interior')} by the posterior,",
+        f"**{shelf.spoken(M4, 'rule_accuracy_search')}** by search. The rules were learned, and slots draw their balls",
+        "well enough to be followed; what loses the balls is the posterior and the attention that it looks through.",
+    )
+
+# %% [markdown]
+# How does attention choose? A slot claims a cell because of
 # *where* it is and *which colour* it has. Below, by how much a slot claims the middle of its own ball
 # more than a slot of another colour at the same place does, in logits: at 2, nine tenths of the cell are its own; below
 # 0, the other takes more. After still frames, colour counts for much less than place: balls stand in different
-# places, and place is enough. With VIM's training the margins grow, but not for all pairs of colours.
+# places, and place is enough. With VIM's training the margins grow, but one channel at a time: the one that counts
+# most grows fastest, and the last has hardly begun to count when training ends.
 
 # %% tags=["hide-input"]
 if shelf.here(M4):

@@ -3,8 +3,8 @@
 import torch
 from torch import nn
 
+from rulebook.layers.explaining import best_iterations, best_options
 from rulebook.layers.grouped import GroupedGRU, GroupedLinear
-from rulebook.layers.halting import best_iterations
 from rulebook.layers.selection import KeyQuery, categorical_kl, gaussian_kl, gumbel_softmax, one_hot
 from rulebook.seeds import generator
 
@@ -112,3 +112,17 @@ def test_halting_keeps_the_iteration_that_explains_the_frame():
     frame = torch.tensor([0.0, 1.0, 0.0, 1.0]).view(1, 1, 1, 4)
     kept = best_iterations(decoder, visited, frame)
     assert kept[0, :, 0].tolist() == [1, 3]
+
+
+def test_an_option_must_be_worth_its_price():
+    def decoder(slots: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """A slot of one number: it paints a frame of one pixel with it."""
+        return slots[..., None, None], torch.zeros(*slots.shape[:2], 1, 1)
+
+    options, frame = torch.tensor([0.0, 2.0]).view(1, 2, 1, 1), torch.full((1, 1, 1, 1), 1.5)
+    start = torch.zeros(1, 1, dtype=torch.long)
+    prices = {0.0: 1, 0.9: 1, 1.1: 0}  # the error falls by 2.25 - 0.25 = 2; a price counts twice
+    for price, expected in prices.items():
+        paid = torch.tensor([0.0, price]).view(1, 2, 1)
+        assert best_options(decoder, options, frame, start, paid).item() == expected
+    assert best_options(decoder, options, frame, start).item() == 1 and start.item() == 0, "the start is not written to"

@@ -106,6 +106,28 @@ def test_halting_never_explains_the_next_frame_worse_than_going_on(frames):
     assert (halted <= plain + 1e-4).all()
 
 
+@torch.no_grad()
+def test_no_other_module_of_any_one_slot_explains_the_frame_better_than_the_searched_ones(frames):
+    model = small().eval()
+    pair = frames[:, :2]
+    found = model.infer(pair, search=True)
+    prior = model.force(pair[:, :1], found.modules).module_probs
+    nats = -prior.gather(-1, found.modules[..., None]).log().sum(dim=(1, 2, 3, 4))
+    torch.testing.assert_close(found.losses["module_kl"][:, 1], nats)
+
+    def cost(modules: torch.Tensor) -> torch.Tensor:
+        made = model.force(pair[:, :1], modules)
+        nats = -made.module_probs.gather(-1, modules[..., None]).log().sum(dim=(1, 2, 3, 4))
+        return (made.frames[:, 1] - pair[:, 1]).square().sum(dim=(1, 2, 3)) + 2 * nats
+
+    best = cost(found.modules)
+    for slot in range(model.spec.perception.slots):
+        for module in range(model.spec.modules):
+            other = found.modules.clone()
+            other[:, :, slot] = module
+            assert (cost(other) >= best - 1e-4).all()
+
+
 def test_slots_that_never_interact_can_be_permuted():
     model = small().eval()
     slots, seen = torch.randn(2, 4, 16, generator=generator(0)), torch.randn(2, 4, 16, generator=generator(1))

@@ -65,6 +65,7 @@ def evaluate(config: RunConfig, model: VIM, sheet: Sheet) -> None:
     if world.moves_per_step == (1, 1):
         discovery(clip, rollout, matching, sheet)
         holding(clip, rollout, matching, sheet)
+        searching(model, clip, sheet)
         assignment = rules.hungarian(rules.rule_module_counts(clip, rollout, matching, clip.free))
         repetition(model, world, clip, assignment, sheet)
         transfer(model, world, size, sheet)
@@ -161,6 +162,27 @@ def holding(clip: Clip, rollout: Rollout, matching: Matching, sheet: Sheet) -> N
         f"in one, two or three of red, green and blue"
     )
     sheet.add("lost_by_colour", lost / at_risk.clamp_min(1), STEPS, int(at_risk.sum()), what)
+
+
+def searching(model: VIM, clip: Clip, sheet: Sheet) -> None:
+    """The same modules, chosen by drawing every way the frame could have come about: what the posterior leaves."""
+    rollout = infer(model, clip, search=True)
+    matching = match_slots(clip, rollout, "content")
+    counts = rules.rule_module_counts(clip, rollout, matching, clip.free)
+    best, n = rules.hungarian(counts), int(counts.sum())
+    how = "modules chosen by drawing all of them, no posterior and no truth"
+    what = f"the slot of a ball picks the module matched to its move; all four moves possible; {how}"
+    sheet.add("rule_accuracy_search", rules.rule_accuracy(counts, best), STEPS, n, what)
+    by_step = rules.accuracy_by_step(clip, rollout, matching, best, clip.free)
+    sheet.add("rule_accuracy_search_by_step", by_step, STEPS, n, f"{what}; one value per step")
+    spare = rules.module_shares(rules.rule_module_counts(clip, rollout, matching))[len(MOVES) :].sum()
+    sheet.add("superfluous_share_search", spare, STEPS, n, f"beyond the four most used modules; {how}")
+    error = rollout.losses["error"]
+    for length in (5, 10, 20):
+        sheet.mean(f"error_{length}_frames_search", error[:, :length], ERROR, f"first {length} frames; {how}")
+    placed = position_error(clip, rollout, matching, "content")[:, :10].transpose(1, 2)[matching.own]
+    if len(placed):
+        sheet.mean("tracking_error_search", placed, "pixels", f"over 10 frames, balls with a slot of their own; {how}")
 
 
 def repetition(model: VIM, world: RandomWalk, clip: Clip, assignment: dict[int, int], sheet: Sheet) -> None:

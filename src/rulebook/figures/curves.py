@@ -59,7 +59,7 @@ def seed_curves(
     log: bool = False,
     size: tuple[float, float] = (6.4, 3.4),
 ) -> Figure:
-    """Every seed as a thin line, their mean as a thick one, its 95 % interval as a band.
+    """Every seed as a thin line, their mean as a thick one, its 95 % interval as a band where there are three or more.
 
     ``levels``: named horizontal lines to compare to; ``marks``: named vertical ones.
     """
@@ -71,7 +71,7 @@ def seed_curves(
             axis.plot(x, line, color=curve.colour, linewidth=0.8, alpha=0.55, linestyle=style)
         bands = np.array([mean_interval(list(column)) for column in values.T])
         axis.plot(x, bands[:, 0], color=curve.colour, linewidth=2.2, linestyle=style, label=curve.label)
-        if len(values) > 1:
+        if len(values) > 2:
             low = np.maximum(bands[:, 1], values.min() / 2) if log else bands[:, 1]
             axis.fill_between(x, low, bands[:, 2], color=curve.colour, alpha=0.12, linewidth=0)
     for name, value in (levels or {}).items():

@@ -13,7 +13,7 @@ One step, repeated k times between two frames (VIM-k):
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
 import torch
@@ -23,9 +23,9 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from rulebook.clips import Rollout
+from rulebook.layers.explaining import best_iterations, best_options
 from rulebook.layers.gradients import tame
 from rulebook.layers.grouped import GroupedLinear
-from rulebook.layers.halting import best_iterations
 from rulebook.layers.perception import Perception, PerceptionSpec, frame_error
 from rulebook.layers.selection import KeyQuery, categorical_kl, gaussian_kl, gumbel_softmax, one_hot
 from rulebook.models.base import ModelSpec, VideoModel, some_frames
@@ -196,6 +196,7 @@ class VIM(VideoModel):
         noise: torch.Generator | None,
         start: torch.Generator,
         halting: bool = False,
+        search: bool = False,
         starts: int = 1,
     ) -> Trace:
         """Posterior steps through all frames (section 3.2)."""
@@ -209,6 +210,8 @@ class VIM(VideoModel):
             for _ in range(iterations):
                 seen, share = self.perception.attention.refine(slots, cells)
                 step = self.step(slots, self.perception.norm(seen), noise)
+                if search:
+                    step = self._searched(slots, frame, step.choice.argmax(dim=-1))
                 step.share = share
                 slots = step.slots
                 steps.append(step)
@@ -218,6 +221,16 @@ class VIM(VideoModel):
             trace.slots.append(slots)
             trace.steps.append(steps)
         return trace
+
+    def _searched(self, slots: Tensor, frame: Tensor, first: Tensor) -> Step:
+        """The step whose modules are likeliest in the light of ``frame``: by drawing it, not by the posterior."""
+        ways = [self.step(slots, None, None, torch.full_like(first, m)) for m in range(self.spec.modules)]
+        price = rearrange(-ways[0].probs.log(), "b k m -> b m k")
+        options = torch.stack([way.slots for way in ways], dim=1)
+        chosen = best_options(self.perception.decoder, options, frame, first, price)
+        # A choice that is certain costs what the prior makes of it.
+        paid = price.gather(1, chosen.unsqueeze(1)).squeeze(1)
+        return replace(self.step(slots, None, None, chosen), module_kl=paid)
 
     def losses(
         self, frames: Float[Tensor, "clip time channel height width"], noise: torch.Generator
@@ -259,14 +272,17 @@ class VIM(VideoModel):
         *,
         iterations: int | None = None,
         halting: bool = False,
+        search: bool = False,
         draw_iterations: bool = False,
         starts: int = 1,
     ) -> Rollout:
         """Inference alone, with as many iterations as asked for. ``halting``: every slot keeps the iteration whose
-        picture explains the frame best; no truth is used. ``draw_iterations``: also the frame after each one.
-        ``starts``: random starts of discovery, of which every clip keeps the one that draws its first frame best."""
+        picture explains the frame best; no truth is used. ``search``: modules are those that the frame, once drawn,
+        and the prior make likeliest, whatever the posterior says; the Gaussian stays at its prior's mean.
+        ``draw_iterations``: also the frame after each one. ``starts``: random starts of discovery, of which every clip
+        keeps the one that draws its first frame best."""
         count = iterations or self.spec.iterations
-        trace = self._infer(frames, count, None, generator(0, "rollout"), halting, starts)
+        trace = self._infer(frames, count, None, generator(0, "rollout"), halting, search, starts)
         rollout = self._draw(trace, frames, frames.shape[1])
         if draw_iterations and trace.steps:
             visited = rearrange(trace.stack("slots"), "b t k i d -> (b t i) k d")
