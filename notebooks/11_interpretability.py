@@ -271,7 +271,7 @@ if shelf.here(M4):
 # So the world does not hide its balls, and balls of similar colours are lost most. Is it the modules that fail, or the
 # posterior that chooses among them? The same weights, without posterior and attention: every slot's next state is drawn
 # for every module, and the modules are kept that together draw the frame best, at the prior's price
-# ({doc}`vim_code`, *Search*). No truth is used, and nothing but the next frame is looked at.
+# ({doc}`../../vim_code`, *Search*). No truth is used, and nothing but the next frame is looked at.
 
 # %% tags=["hide-input"]
 LABELS = ("rule accuracy", "position error (pixels)", "error, 5 frames", "error, 20 frames", "superfluous modules")
