@@ -302,8 +302,9 @@ if shelf.here(M4):
     display(pd.DataFrame(rows).T.rename_axis(["M", "seed"]).round(3))
     say(
         f"Rule accuracy, M = 4: {shelf.spoken(M4, 'rule_accuracy_interior')} by the posterior,",
-        f"**{shelf.spoken(M4, 'rule_accuracy_search')}** by search. The rules were learned, and slots draw their balls",
-        "well enough to be followed; what loses the balls is the posterior and the attention that it looks through.",
+        f"**{shelf.spoken(M4, 'rule_accuracy_search')}** by search. Where search finds what the posterior misses, the",
+        "rules were learned and slots draw their balls well enough to be followed; what loses the balls is the",
+        "posterior, or the attention that it looks through.",
     )
 
 # %% [markdown]

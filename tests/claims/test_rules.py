@@ -76,6 +76,8 @@ def test_ratios_pair_equal_seeds():
     assert decide(ratio(A, B, "<=", 0.5), a=[1, 10, 100], b=[2, 20, 200]).verdict == "reproduced"
     assert decide(ratio(A, B, "<=", 0.5), a=[1, 10, 100], b=[2]).verdict == "partly"
     assert decide(ratio(A, B, ">=", 1), a=[1, 1, 1], b=[0, 0, 0]).verdict == "not reproduced"
+    single = decide(ratio(A, B, "<=", 1), a=[1, 1, 1], b=[2])
+    assert single.verdict == "partly" and "1 seed" in single.note, "one seed below is one seed"
 
 
 def test_every_is_worth_its_weakest_part_and_says_which_fail():

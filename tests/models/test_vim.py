@@ -128,6 +128,17 @@ def test_no_other_module_of_any_one_slot_explains_the_frame_better_than_the_sear
             assert (cost(other) >= best - 1e-4).all()
 
 
+@torch.no_grad()
+def test_search_asks_no_posterior(frames):
+    model = small().eval()
+    found = model.infer(frames, search=True)
+    for part in (model.select_posterior, model.noise_posterior):
+        for weight in part.parameters():
+            weight.normal_(std=3.0)
+    again = model.infer(frames, search=True)
+    assert torch.equal(again.modules, found.modules) and torch.equal(again.frames, found.frames)
+
+
 def test_slots_that_never_interact_can_be_permuted():
     model = small().eval()
     slots, seen = torch.randn(2, 4, 16, generator=generator(0)), torch.randn(2, 4, 16, generator=generator(1))

@@ -188,6 +188,9 @@ class Ratio:
         under = {seed: below.get(seed, mean) if above.keys() == below.keys() else mean for seed in above}
         ratios = {seed: value / under[seed] if under[seed] else math.nan for seed, value in above.items()}
         verdict, note = _for_seeds(ratios, _beyond(self.sign, self.bound))
+        if verdict == "reproduced":
+            # One seed below serves many above, and is one seed all the same.
+            verdict, note = _capped(verdict, len(below))
         return Decision(verdict, Summary.of(list(ratios.values())), note=note)
 
 

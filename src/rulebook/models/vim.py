@@ -209,9 +209,7 @@ class VIM(VideoModel):
             visited = [slots]
             for _ in range(iterations):
                 seen, share = self.perception.attention.refine(slots, cells)
-                step = self.step(slots, self.perception.norm(seen), noise)
-                if search:
-                    step = self._searched(slots, frame, step.choice.argmax(dim=-1))
+                step = self._searched(slots, frame) if search else self.step(slots, self.perception.norm(seen), noise)
                 step.share = share
                 slots = step.slots
                 steps.append(step)
@@ -222,12 +220,14 @@ class VIM(VideoModel):
             trace.steps.append(steps)
         return trace
 
-    def _searched(self, slots: Tensor, frame: Tensor, first: Tensor) -> Step:
-        """The step whose modules are likeliest in the light of ``frame``: by drawing it, not by the posterior."""
-        ways = [self.step(slots, None, None, torch.full_like(first, m)) for m in range(self.spec.modules)]
+    def _searched(self, slots: Tensor, frame: Tensor) -> Step:
+        """The step whose modules are likeliest in the light of ``frame``: by drawing it, not by the posterior. The
+        search begins at what the prior makes likeliest: nothing that attention saw takes part."""
+        every = [torch.full(slots.shape[:2], m, device=slots.device) for m in range(self.spec.modules)]
+        ways = [self.step(slots, None, None, choice) for choice in every]
         price = rearrange(-ways[0].probs.log(), "b k m -> b m k")
         options = torch.stack([way.slots for way in ways], dim=1)
-        chosen = best_options(self.perception.decoder, options, frame, first, price)
+        chosen = best_options(self.perception.decoder, options, frame, price.argmin(dim=1), price)
         # A choice that is certain costs what the prior makes of it.
         paid = price.gather(1, chosen.unsqueeze(1)).squeeze(1)
         return replace(self.step(slots, None, None, chosen), module_kl=paid)
