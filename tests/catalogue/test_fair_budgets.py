@@ -33,8 +33,8 @@ def test_scoff_and_rim_start_from_the_slots_that_vim_starts_from(world: str):
 
 @pytest.mark.parametrize("profile", ["laptop", "paper"])
 def test_vim_without_the_slot_stage_sees_as_many_frames_as_both_stages(profile: str):
-    alone = CATALOGUE.find(f"vim-m4-from-scratch/atomic/{profile}/s0")
-    second = CATALOGUE.find(f"vim-m4/atomic/{profile}/s0")
+    alone = CATALOGUE.find(f"vim-m4-brief-from-scratch/atomic/{profile}/s0")
+    second = CATALOGUE.find(f"vim-m4-brief/atomic/{profile}/s0")
     first = CATALOGUE.find(second.start_from)
     both = first.training.frames_seen + second.training.frames_seen
     assert alone.start_from is None

@@ -24,7 +24,7 @@ METRICS: dict[str, tuple[str, str]] = {
     "module_kl": ("nats per frame", "of the module choices"),
     "gaussian_kl": ("nats per frame", "of the Gaussian updates"),
     "negative_elbo": ("nats per frame", "error / 2 plus both KL terms"),
-    "rules_found": ("0 or 1", "interior rule accuracy of at least 0.95"),
+    "rules_found": ("0 or 1", "interior rule accuracy of at least 0.95, modules searched by drawing them"),
     "sampled_moves_tv": ("total variation", "between the sampled and the true distribution of moves"),
     "sample_sharpness": ("ratio", "high-frequency energy of single samples over that of true frames"),
     # VIM tested on compositions of up to five moves

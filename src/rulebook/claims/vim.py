@@ -8,6 +8,7 @@ from rulebook.claims.rules import Rule, at_least, at_most, between, every, falli
 M1, M2, M4, M5, M7 = (f"vim-m{modules}/atomic" for modules in (1, 2, 4, 5, 7))
 SCOFF, RIM, GSWM = "scoff/atomic", "rim/atomic", "gswm/atomic"
 GSWM_STEPS = "gswm-multi/atomic"
+BRIEF, SCRATCH = "vim-m4-brief/atomic", "vim-m4-brief-from-scratch/atomic"
 
 
 def _fit(entry: str):
@@ -177,8 +178,8 @@ VIM_CLAIMS = [
         "Appendix A.2",
         "Training slots first stabilises and speeds up the training that follows.",
         every(
-            falling(q("vim-m4-from-scratch/atomic", "negative_elbo"), q(M4, "negative_elbo")),
-            falling(q(M4, "rules_found"), q("vim-m4-from-scratch/atomic", "rules_found")),
+            falling(q(SCRATCH, "negative_elbo"), q(BRIEF, "negative_elbo")),
+            falling(q(BRIEF, "rules_found"), q(SCRATCH, "rules_found")),
         ),
         "nats per frame",
     ),

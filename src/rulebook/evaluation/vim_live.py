@@ -35,10 +35,12 @@ class Watched:
         return rules.rule_module_counts(self.clip, self.rollout, self.matching, where)
 
 
-def watch(model: VIM, world: RandomWalk, clips: int, *, seed: int = 11, length: int = 10) -> Watched:
-    """Inference over test clips of this world."""
+def watch(
+    model: VIM, world: RandomWalk, clips: int, *, seed: int = 11, length: int = 10, search: bool = False
+) -> Watched:
+    """Inference over test clips of this world; ``search``: modules chosen by drawing them all, not by the posterior."""
     clip = world.sample(clips, seed, length=length, split="test")
-    rollout = infer(model, clip)
+    rollout = infer(model, clip, search=search)
     return Watched(clip, rollout, match_slots(clip, rollout, "content"))
 
 
