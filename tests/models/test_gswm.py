@@ -47,7 +47,7 @@ def frames(clip) -> Tensor:
 
 
 def first_scene(model: GSWM, frames: Tensor) -> Scene:
-    return model.begin(model.encoder(frames[:, 0]), generator(0))
+    return model.begin(model.encoder(frames[:, 0]), frames[:, 0], generator(0))
 
 
 def reordered(scene: Scene, order: Tensor) -> Scene:
@@ -137,7 +137,7 @@ def test_nearer_objects_cover_farther_ones_and_absent_ones_are_not_drawn(frames:
 def test_the_most_present_of_old_and_new_objects_stay_and_the_old_keep_their_places(frames: Tensor):
     model = model_of()
     old = model.remember(first_scene(model, frames))
-    found, _ = model.discover(model.encoder(frames[:, 1]), old.objects, generator(5))
+    found, _ = model.discover(model.encoder(frames[:, 1]), frames[:, 1], old.objects, generator(5))
     presence = torch.rand(4, 3, 1, generator=generator(6))
     old = replace(old, objects=replace(old.objects, presence=presence))
     merged = model.take_in(old, found)
@@ -161,12 +161,12 @@ def test_the_most_present_of_old_and_new_objects_stay_and_the_old_keep_their_pla
 def test_an_object_that_is_there_is_not_found_again(frames: Tensor):
     model = model_of()
     cells = model.encoder(frames[:, 0])
-    found, _ = model.discover(cells, None, None)
+    found, _ = model.discover(cells, frames[:, 0], None, None)
     # The same boxes once more, all of them occupied.
     there = replace(found, presence=torch.ones_like(found.presence))
     model.there[-1].weight.zero_()
     model.there[-1].bias.zero_()
-    again, _ = model.discover(cells, there, None)
+    again, _ = model.discover(cells, frames[:, 0], there, None)
     torch.testing.assert_close(again.where, found.where)
     assert float(found.presence.sum()) > 0 and float(again.presence.sum()) == 0
 
@@ -193,7 +193,7 @@ def test_several_propagations_are_one_after_the_other(frames: Tensor):
     for i in range(3):
         scene = model.propagate(scene, frames[:, 1], None)
         if i == 2:
-            scene = model.discover_more(scene, model.encoder(frames[:, 1]), None)
+            scene = model.discover_more(scene, model.encoder(frames[:, 1]), frames[:, 1], None)
         scene = model.remember(scene)
     assert_same(scene.objects, scenes[1].objects)
     multi = model_of(propagations=3)
@@ -206,6 +206,8 @@ def test_several_propagations_are_one_after_the_other(frames: Tensor):
 def test_boxes_move_no_farther_than_they_may(frames: Tensor):
     model = model_of(shift_limit=0.4, size_limit=0.1)
     model.change[-1].weight.mul_(100)
+    # All gates wide open, whatever the weights say.
+    model.change[-1].bias[-(1 + 4 + model.spec.what) :] = 1e6
     old = first_scene(model, frames)
     new = model.propagate(old, frames[:, 1], generator(3)).objects.where
     moved = (new - old.objects.where).abs()
@@ -254,13 +256,24 @@ def test_gradients_reach_every_part(frames: Tensor):
 
 
 @torch.no_grad()
+def test_what_a_new_object_looks_like_is_read_from_its_box(frames: Tensor):
+    model = model_of()
+    cells = model.encoder(frames[:, 0])
+    found, _ = model.discover(cells, frames[:, 0], None, None)
+    # The same cells over another frame: every box stays, and what is in it changes.
+    other, _ = model.discover(cells, frames[:, 0].flip(1), None, None)
+    torch.testing.assert_close(other.where, found.where)
+    assert float((other.what - found.what).abs().max()) > 1e-4
+
+
+@torch.no_grad()
 def test_later_discoveries_are_dropped_in_training_only(frames: Tensor):
     model = model_of(discovery_dropout=0.999)
     scene = first_scene(model, frames)
     scene = replace(scene, kl={}, objects=replace(scene.objects, presence=torch.full((4, 3, 1), 1e-3)))
     cells = model.encoder(frames[:, 1])
-    assert float(model.discover_more(scene, cells, generator(1)).objects.presence.max()) > 0.1
-    asleep = model.train().discover_more(scene, cells, generator(1))
+    assert float(model.discover_more(scene, cells, frames[:, 1], generator(1)).objects.presence.max()) > 0.1
+    asleep = model.train().discover_more(scene, cells, frames[:, 1], generator(1))
     assert_same(asleep.objects, scene.objects)
     assert float(asleep.kl["kl_where"].max()) == 0
 

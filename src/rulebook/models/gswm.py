@@ -25,6 +25,8 @@ Differences from the paper and the authors' code:
  6. In training a coin per clip (authors: per batch) drops later discoveries.
  7. What is there already reaches the cells through a Gaussian as wide as half of a cell (authors: 0.1).
  8. Boxes are kept between 0.05 and 1 of the frame.
+ 9. What a new object looks like is read from a glimpse of its box, as in SPACE, G-SWM's forerunner, and not from its
+    cell: cells learn first where balls are, and then the decoder paints grey balls for thousands of steps.
 """
 
 from __future__ import annotations
@@ -154,7 +156,9 @@ class GSWM(VideoModel):
         hidden, latent = spec.hidden, 1 + 1 + 4 + spec.what + spec.dyna
         self.encoder = GridEncoder(frame_shape, spec.grid, spec.width, hidden)
         self.there = mlp(latent, hidden, hidden)
-        self.discovery = mlp(2 * hidden, hidden, hidden, 1 + 2 * (latent - 1))
+        self.discovery = mlp(2 * hidden, hidden, hidden, 1 + 2 * (latent - 1 - spec.what))
+        self.recognise = GlimpseEncoder(frame_shape[0], spec.glimpse, spec.glimpse_width, hidden)
+        self.recognition = mlp(hidden, hidden, 2 * spec.what)
         self.proposal = mlp(spec.state, hidden, 2)
         self.look = GlimpseEncoder(frame_shape[0], spec.glimpse, spec.glimpse_width, hidden)
         self.dyna_posterior = mlp(hidden + spec.state, hidden, hidden, 2 * spec.dyna)
@@ -180,37 +184,49 @@ class GSWM(VideoModel):
         return einsum(near, self.there(objects.features()) * objects.presence, "b c n, b n d -> b c d")
 
     def discover(
-        self, cells: Float[Tensor, "batch cell dim"], there: Objects | None, noise: torch.Generator | None
+        self,
+        cells: Float[Tensor, "batch cell dim"],
+        frame: Float[Tensor, "batch channel height width"],
+        there: Objects | None,
+        noise: torch.Generator | None,
     ) -> tuple[Objects, dict[str, Tensor]]:
         """One object per cell, and the KL of each of its variables against its prior, summed over the cells."""
         spec = self.spec
         around = torch.zeros_like(cells) if there is None else self.around(there)
         logits, rest = self.discovery(torch.cat([cells, around.to(cells.dtype)], dim=-1)).float().tensor_split([1], -1)
-        sizes = {"depth": 1, "where": 4, "what": spec.what, "dyna": spec.dyna}
-        raw = dict(zip(sizes, rest.split([2 * size for size in sizes.values()], dim=-1), strict=True))
+        depth, where, dyna = (gaussian(part) for part in rest.split([2, 8, 2 * spec.dyna], dim=-1))
         presence = draw_presence(logits, spec.presence_temperature, noise)
+        box = self.box(draw_normal(*where, noise))
+        what = gaussian(self.recognition(self.recognise(crop(frame, box, spec.glimpse))))
+        found = Objects(
+            presence=presence,
+            depth=draw_normal(*depth, noise),
+            where=box,
+            what=draw_normal(*what, noise),
+            dyna=draw_normal(*dyna, noise),
+        )
         kl = {"kl_presence": bernoulli_kl(logits, spec.presence_prior).sum(dim=(1, 2))}
-        drawn = {}
-        for name, value in raw.items():
-            mean, std = gaussian(value)
-            drawn[name] = draw_normal(mean, std, noise)
+        for name, (mean, std) in {"depth": depth, "where": where, "what": what, "dyna": dyna}.items():
             prior_mean, prior_std = torch.zeros_like(mean), torch.ones_like(std)
             if name == "where":
                 prior_mean[..., :2], prior_std[..., :2] = spec.box_prior
             nats = gaussian_kl(mean, std, prior_mean, prior_std)
             # As in the authors' code, z_dyna counts whether or not the object is there.
             kl[f"kl_{name}"] = (nats if name == "dyna" else nats * presence.squeeze(-1)).sum(dim=1)
-        size, shift = drawn["where"].chunk(2, dim=-1)
-        shift = self.grid(shift) + 2 / spec.grid * shift.tanh()
-        drawn["where"] = torch.cat([size.sigmoid().clamp_min(0.05), shift], dim=-1)
         if there is not None:
-            taken = (overlap(drawn["where"], there.where) > spec.overlap_limit) & (there.presence[:, None, :, 0] > 0.5)
-            presence = presence * (~taken.any(dim=-1, keepdim=True)).to(presence.dtype)
-        return Objects(presence, **drawn), kl
+            taken = (overlap(box, there.where) > spec.overlap_limit) & (there.presence[:, None, :, 0] > 0.5)
+            found.presence = presence * (~taken.any(dim=-1, keepdim=True)).to(presence.dtype)
+        return found, kl
 
-    def begin(self, cells: Float[Tensor, "batch cell dim"], noise: torch.Generator | None) -> Scene:
+    def box(self, drawn: Float[Tensor, "batch cell 4"]) -> Float[Tensor, "batch cell 4"]:
+        """Every cell's box: its size a share of the frame, its centre in the cell or just outside."""
+        size, shift = drawn.chunk(2, dim=-1)
+        shift = self.grid(shift) + 2 / self.spec.grid * shift.tanh()
+        return torch.cat([size.sigmoid().clamp_min(0.05), shift], dim=-1)
+
+    def begin(self, cells: Tensor, frame: Tensor, noise: torch.Generator | None) -> Scene:
         """The first frame: the most present of the discovered objects."""
-        found, kl = self.discover(cells, None, noise)
+        found, kl = self.discover(cells, frame, None, noise)
         order = found.presence.squeeze(-1).argsort(dim=1, descending=True, stable=True)
         objects = found.take(order[:, : self.spec.objects])
         shape = objects.presence.shape[:2]
@@ -303,20 +319,20 @@ class GSWM(VideoModel):
         cells = self.encoder(rearrange(frames, "b t c h w -> (b t) c h w"))
         # unbind, not cells[:, t]: the gradient of every such index is a tensor of zeros as large as the whole clip's.
         seen = rearrange(cells, "(b t) n d -> b t n d", t=given).unbind(dim=1)
-        scenes = [self.begin(seen[0], noise)]
+        scenes = [self.begin(seen[0], frames[:, 0], noise)]
         for t in range(1, length):
             scene = replace(scenes[-1], kl={})
             for i in range(propagations):
                 scene = self.propagate(scene, frames[:, t] if t < given else None, noise)
                 if t < given and i == propagations - 1:
-                    scene = self.discover_more(scene, seen[t], noise)
+                    scene = self.discover_more(scene, seen[t], frames[:, t], noise)
                 scene = self.remember(scene)
             scenes.append(scene)
         return scenes
 
-    def discover_more(self, scene: Scene, cells: Tensor, noise: torch.Generator | None) -> Scene:
+    def discover_more(self, scene: Scene, cells: Tensor, frame: Tensor, noise: torch.Generator | None) -> Scene:
         """Discovery in a frame in which objects are known already; in training not in every clip."""
-        found, kl = self.discover(cells, scene.objects, noise)
+        found, kl = self.discover(cells, frame, scene.objects, noise)
         if self.training and noise is not None:
             coin = torch.rand(cells.shape[0], generator=noise, device=noise.device).to(cells.device)
             awake = (coin >= self.spec.discovery_dropout).float()
