@@ -19,7 +19,7 @@ from torch import Tensor
 from rulebook.clips import Clip, Rollout
 from rulebook.evaluation.sheet import Sheet
 from rulebook.layers.rim_cells import ALL_ON
-from rulebook.measures import costs, tracking
+from rulebook.measures import costs, readouts, tracking
 from rulebook.measures.frames import foreground_f1, predicted, ssim, thesis_mse
 from rulebook.models.base import VideoModel
 from rulebook.models.rims import CellModel
@@ -43,6 +43,8 @@ SCORES: dict[str, tuple[Callable[[Tensor, Tensor], Tensor], str, str]] = {
     "ssim": (ssim, "1", "structural similarity, Gaussian window of 11, black beyond the frame"),
     "f1": (foreground_f1, "1", "F1 of pixels brighter than 0.5"),
 }
+READ = {"light": "light", "place": "centre of light", "tint": "colour of all its light"}
+"""What linear readers look for in the states."""
 Found = dict[str, Tensor]
 Measure = Callable[[Clip, Rollout], Found]
 Thesis = MovingMnist | MovingSprites
@@ -83,6 +85,7 @@ def evaluate(config: RunConfig, model: VideoModel, sheet: Sheet) -> None:
     found = collect(model, clip, measure)
     write_scores(found, "", "predicted by the model", sheet, clip, by_frame=True)
     floors(world, clip, size, sheet)
+    knowledge(world, model, clip, sheet)
     if isinstance(model, CellModel):
         objects(found, sheet)
         before_training(config, clip[: size.few], sheet)
@@ -124,6 +127,28 @@ def write_scores(
             if by_frame:
                 curve = found[name].double().mean(dim=0)
                 sheet.add(f"{name}{suffix}_by_frame", curve, unit, len(found[name]), f"{text}, one by one")
+
+
+def knowledge(world: Thesis, model: VideoModel, clip: Clip, sheet: Sheet) -> None:
+    """What the states know of the frame that comes next: readers fitted to validation clips, asked about test clips."""
+    shown = world.sample(len(clip.frames), TEST_SEED, split="validation", length=GIVEN)
+    asked = clip.window(0, GIVEN)
+    facts = {"light": readouts.light, "place": readouts.place, "tint": readouts.tint}
+    if world.frame_shape[0] == 1:
+        del facts["tint"]
+    states, truth = known(model, shown)
+    new_states, new_truth = known(model, asked)
+    for name, fact in facts.items():
+        found = readouts.explained(states, fact(truth), new_states, fact(new_truth))
+        what = f"of the next frame's {READ[name]}, read linearly from the states after frames 5 to {GIVEN - 2}"
+        sheet.add(f"{name}_known", found, "R2", len(new_truth), f"{what}; fitted to validation clips")
+
+
+def known(model: VideoModel, clip: Clip) -> tuple[Tensor, Tensor]:
+    """The states after frames 5 to the last but one, the true frames given, and the frames that follow."""
+    parts = [model.rollout(clip.frames[i : i + 32], given=clip.length) for i in range(0, len(clip.frames), 32)]
+    states = torch.cat([part.states for part in parts if part.states is not None])[:, 5 : clip.length - 1]
+    return states.flatten(0, 1).flatten(1), clip.frames[:, 6:].flatten(0, 1)
 
 
 def floors(world: Thesis, clip: Clip, size: Size, sheet: Sheet) -> None:
