@@ -40,7 +40,7 @@ from rulebook.evaluation.oc_rims import GIVEN
 from rulebook.evaluation.oc_rims_live import copy_error, draw, one_clip
 from rulebook.figures.strips import film_strip
 from rulebook.figures.style import use_house_style
-from rulebook.figures.thesis import FLOOR_LINES, loss_curves, over_horizon, prediction_rows
+from rulebook.figures.thesis import FLOOR_LINES, before_and_after, loss_curves, over_horizon, prediction_rows
 from rulebook.publishing.pages import say
 from rulebook.publishing.thesis_selection import selection, verdict
 from rulebook.publishing.thesis_tables import (
@@ -90,6 +90,22 @@ def horizon(shelf):
         labels={entry: label(entry) for entry in here},
         ylabel="MSE per frame and channel",
     )
+
+
+KNOWN = {"light": "how much light", "place": "where its centre is", "tint": "which colour"}
+
+
+def known_facts(shelf, facts):
+    """What a linear reader finds in the states, before and after training."""
+    here = [entry for entry in shelf.entries if shelf.here(entry)]
+    panels = {
+        name: {
+            label(entry): (shelf.by_seed(entry, f"{fact}_known_untrained"), shelf.by_seed(entry, f"{fact}_known"))
+            for entry in here
+        }
+        for fact, name in facts.items()
+    }
+    return before_and_after(panels, ylabel="R2 of a linear reader")
 
 
 def film(shelf, *entries):
@@ -227,6 +243,38 @@ if any(sprites.here(entry) for entry in sprites.entries):
 # %% tags=["hide-input", "exhibit:oc-rims-figure-4-2"]
 if sprites.here(SBD_S):
     figure = losses(sprites, SBD_S)
+
+# %% [markdown]
+# ### What do the states know?
+#
+# A prediction can be bad because the state does not know better, or because the decoder does not use what it knows. A
+# linear reader tells the two apart: from the states alone it is asked how much light there will be in the next frame,
+# where its centre will be and, on Moving Sprites, which colour it will have. R2 of 1: the state says it all; 0: no
+# more than the mean of all frames. Pale: the same model before its first step of training.
+
+# %% tags=["hide-input"]
+if any(sprites.here(entry) for entry in sprites.entries):
+    figure = known_facts(sprites, KNOWN)
+if any(digits.here(entry) for entry in digits.entries):
+    figure = known_facts(digits, {fact: name for fact, name in KNOWN.items() if fact != "tint"})
+
+# %% tags=["hide-input"]
+blind = [
+    label(entry)
+    for entry in sprites.entries
+    if sprites.here(entry)
+    and all(
+        sprites.by_seed(entry, "tint_known")[seed] < before / 2
+        for seed, before in sprites.by_seed(entry, "tint_known_untrained").items()
+    )
+]
+say(
+    f"On Moving Sprites, training takes colour *out* of the states of {' and '.join(blind)}: a reader finds less than"
+    " half of what it found before the first step. What is learned first, places and light, drowns it; and since the"
+    " decoder then paints grey, nothing asks for it back. More steps may; a better decoder would not help."
+    if blind
+    else "",
+)
 
 # %% [markdown]
 # ## Which step is reported?

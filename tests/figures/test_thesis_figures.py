@@ -12,6 +12,7 @@ from rulebook.catalogue import CATALOGUE
 from rulebook.figures.diagrams import as_svg
 from rulebook.figures.style import GIVEN, PREDICTED, SLOT_COLOURS, use_house_style
 from rulebook.figures.thesis import (
+    before_and_after,
     cell_rows,
     colour_of,
     loss_curves,
@@ -61,6 +62,15 @@ def test_the_horizon_has_every_seed_their_mean_and_the_floors():
     figure = over_horizon(models, {"copy_last": [9.0, 9.0]}, range(10, 12), labels={"gru-cat/m": "GRU"}, ylabel="MSE")
     drawn = [list(line.get_ydata()) for line in figure.axes[0].lines]
     assert drawn == [[9, 9], [1, 2], [3, 4], [2, 3]]
+
+
+def test_before_and_after_draws_every_seed_before_and_after():
+    panels = {"light": {"GRU": ({0: 0.2}, {0: 0.9, 1: 0.8})}, "colour": {"GRU": ({0: 0.9}, {0: 0.0, 1: 0.1})}}
+    figure = before_and_after(panels, ylabel="R2")
+    assert [axis.get_title() for axis in figure.axes] == ["light", "colour"]
+    heights = [sorted(float(y) for line in axis.lines for y in line.get_ydata()) for axis in figure.axes]
+    # Seed 0: the line between, and a mark at each of its ends; seed 1: a mark after training alone.
+    assert heights == [[0.2, 0.2, 0.8, 0.9, 0.9], [0.0, 0.0, 0.1, 0.9, 0.9]]
 
 
 def test_rows_of_cells_keep_the_colours_of_the_cells():

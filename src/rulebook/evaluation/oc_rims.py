@@ -85,7 +85,7 @@ def evaluate(config: RunConfig, model: VideoModel, sheet: Sheet) -> None:
     found = collect(model, clip, measure)
     write_scores(found, "", "predicted by the model", sheet, clip, by_frame=True)
     floors(world, clip, size, sheet)
-    knowledge(world, model, clip, sheet)
+    knowledge(world, model, untrained(config), clip, sheet)
     if isinstance(model, CellModel):
         objects(found, sheet)
         before_training(config, clip[: size.few], sheet)
@@ -129,19 +129,28 @@ def write_scores(
                 sheet.add(f"{name}{suffix}_by_frame", curve, unit, len(found[name]), f"{text}, one by one")
 
 
-def knowledge(world: Thesis, model: VideoModel, clip: Clip, sheet: Sheet) -> None:
+def untrained(config: RunConfig) -> VideoModel:
+    """The model before its first step, with the very weights it started from."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(derive(config.seed, "init"))
+        return config.model.build(config.world.frame_shape).eval()
+
+
+def knowledge(world: Thesis, model: VideoModel, fresh: VideoModel, clip: Clip, sheet: Sheet) -> None:
     """What the states know of the frame that comes next: readers fitted to validation clips, asked about test clips."""
     shown = world.sample(len(clip.frames), TEST_SEED, split="validation", length=GIVEN)
     asked = clip.window(0, GIVEN)
     facts = {"light": readouts.light, "place": readouts.place, "tint": readouts.tint}
     if world.frame_shape[0] == 1:
         del facts["tint"]
-    states, truth = known(model, shown)
-    new_states, new_truth = known(model, asked)
-    for name, fact in facts.items():
-        found = readouts.explained(states, fact(truth), new_states, fact(new_truth))
-        what = f"of the next frame's {READ[name]}, read linearly from the states after frames 5 to {GIVEN - 2}"
-        sheet.add(f"{name}_known", found, "R2", len(new_truth), f"{what}; fitted to validation clips")
+    for each, suffix, when in ((model, "", ""), (fresh, "_untrained", "; before the first step of training")):
+        states, truth = known(each, shown)
+        new_states, new_truth = known(each, asked)
+        for name, fact in facts.items():
+            found = readouts.explained(states, fact(truth), new_states, fact(new_truth))
+            what = f"of the next frame's {READ[name]}, read linearly from the states after frames 5 to {GIVEN - 2}"
+            text = f"{what}; the reader is fitted to validation clips{when}"
+            sheet.add(f"{name}_known{suffix}", found, "R2", len(new_truth), text)
 
 
 def known(model: VideoModel, clip: Clip) -> tuple[Tensor, Tensor]:
@@ -228,11 +237,9 @@ def objects(found: Found, sheet: Sheet) -> None:
 
 
 def before_training(config: RunConfig, clip: Clip, sheet: Sheet) -> None:
-    """The same measures of the model before its first step, with the very weights it started from: among a handful of
-    objects, a cell that has learned nothing stays with one of them for long by chance."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(derive(config.seed, "init"))
-        model = config.model.build(config.world.frame_shape).eval()
+    """The same measures of the model before its first step: among a handful of objects, a cell that has learned nothing
+    stays with one of them for long by chance."""
+    model = untrained(config)
     blank = Sheet()
     objects(collect(model, clip, observed), blank)
     for name, entry in blank.metrics.items():

@@ -87,6 +87,33 @@ def over_horizon(
     return figure
 
 
+def before_and_after(
+    panels: Mapping[str, Mapping[str, tuple[Mapping[int, float], Mapping[int, float]]]], *, ylabel: str
+) -> Figure:
+    """One axis per panel, one place per model: every seed a line from before training (pale) to after it."""
+    most = max(len(models) for models in panels.values())
+    figure, axes = plt.subplots(
+        1, len(panels), figsize=(max(2.4, 0.75 * most + 0.6) * len(panels), 3.2), sharey=True, squeeze=False
+    )
+    for axis, (name, models) in zip(axes[0], panels.items(), strict=True):
+        for x, (before, after) in enumerate(models.values()):
+            for seed in sorted(after):
+                colour = seed_colour(seed)
+                if seed in before:
+                    axis.plot([x - 0.15, x + 0.15], [before[seed], after[seed]], color=MUTED, linewidth=0.9, zorder=1)
+                    axis.plot(x - 0.15, before[seed], "o", color=colour, alpha=0.35, markersize=5)
+                axis.plot(x + 0.15, after[seed], "o", color=colour, markersize=6)
+        axis.set_xticks(range(len(models)), list(models), rotation=30, ha="right", rotation_mode="anchor", fontsize=8)
+        axis.set(title=name, ylim=(-0.04, 1.04), xlim=(-0.5, len(models) - 0.5))
+    axes[0][0].set_ylabel(ylabel)
+    seeds = sorted({seed for models in panels.values() for _, after in models.values() for seed in after})
+    marks = [Line2D([], [], marker="o", linestyle="", color=seed_colour(seed), label=f"seed {seed}") for seed in seeds]
+    marks.append(Line2D([], [], marker="o", linestyle="", color=INK, alpha=0.35, label="before training"))
+    figure.tight_layout(rect=(0, 0.09, 1, 1))
+    figure.legend(handles=marks, loc="lower center", ncols=len(marks), fontsize=8, handletextpad=0.3, columnspacing=1)
+    return figure
+
+
 def cell_rows(truth: Tensor, prediction: Tensor, cells: Sequence[Tensor], given: int) -> list[Row]:
     """Truth, prediction, and one row per cell in the cell's colour; ``given`` of the columns are given frames."""
     rows = [Row("truth", truth, given=given), Row("prediction", prediction, given=given)]
