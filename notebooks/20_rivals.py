@@ -36,6 +36,7 @@ import torch
 
 from rulebook.evaluation import rivals
 from rulebook.evaluation.evaluate import load_model
+from rulebook.evaluation.rivals_live import boxes
 from rulebook.evaluation.vim import PLAN
 from rulebook.evaluation.vim import infer as vim_infer
 from rulebook.figures.curves import Curve, learning_curves, seed_curves
@@ -368,6 +369,29 @@ rows = [
 tracking = pd.DataFrame(rows, columns=["model", "seed", "profile", *TRACKING.values()])
 results.save_table("rivals_gswm", tracking)
 tracking.style.hide(axis="index").format(precision=2, na_rep="-").set_uuid("tracking") if len(tracking) else None
+
+# %% [markdown]
+# What G-SWM sees: every box in the colour of its place in the list, so that a box that keeps its colour has followed
+# its ball. Above one move between two frames, as in training; below up to five, which it never saw.
+
+# %% tags=["hide-input"]
+if shelf.here(GSWM):
+    config, model = load_model(shelf.runs(GSWM)[0].path)
+    strips = []
+    for moves, several in (((1, 1), (1,)), ((1, 5), (1, PLAN))):
+        clip = config.world.model_copy(update={"moves_per_step": moves}).sample(1, 0, length=9, split="test")
+        for count in several:
+            seen = rivals.infer(model, clip, count)
+            strips.append(
+                Row(
+                    f"{'one move' if moves == (1, 1) else '1 to 5 moves'}, {count} step{'s' if count > 1 else ''}",
+                    clip.frames[0],
+                    boxes=boxes(seen)[0],
+                )
+            )
+            strips.append(Row("as drawn", seen.frames[0]))
+    figure = film_strip(strips, size=0.9)
+    say(f"Seed {shelf.runs(GSWM)[0].seed}; the first test clips, not chosen.")
 
 # %% tags=["hide-input"]
 own = str(shelf.runs(GSWM_MULTI)[0].config["model"]["propagations"]) if shelf.here(GSWM_MULTI) else ""

@@ -11,6 +11,7 @@ from einops import rearrange, repeat
 
 from rulebook.catalogue import CATALOGUE
 from rulebook.clips import Clip, Rollout
+from rulebook.evaluation import rivals_live
 from rulebook.evaluation.rivals import binding, mutual_information, prediction, schemata, training, watching
 from rulebook.evaluation.sheet import Sheet
 from rulebook.models.gswm import KLS
@@ -166,3 +167,13 @@ def test_attention_is_compared_at_the_scale_of_frames(clip):
     assert 0.6 < values(sheet)["foreground_ari_attention"] < 0.95, (
         "at their edges balls share cells with the background"
     )
+
+
+def test_boxes_are_in_pixels_and_absent_ones_are_not_drawn():
+    drawn = torch.tensor([0.25, 0.5, 0.0, -1.0]).expand(1, 2, 2, 4)
+    presence = torch.tensor([[[1.0, 0.0], [0.4, 0.9]]])
+    found = rivals_live.boxes(
+        Rollout(torch.zeros(1, 2, 3, 32, 32), given=2, extra={"boxes": drawn, "presence": presence})
+    )
+    torch.testing.assert_close(found[0, 0, 0], torch.tensor([15.5, -0.5, 8.0, 16.0]))
+    assert found.isnan().all(dim=-1).tolist() == [[[False, True], [True, False]]]

@@ -7,7 +7,7 @@ import torch
 from matplotlib.colors import to_rgb
 
 from rulebook.figures.rivals import DIM, file_rows, prediction_rows, spotlight
-from rulebook.figures.strips import film_strip
+from rulebook.figures.strips import Row, film_strip
 from rulebook.figures.style import SLOT_COLOURS
 
 
@@ -37,3 +37,13 @@ def test_a_cell_of_attention_lights_its_square_of_pixels():
     colour = (1 - DIM) * torch.tensor(to_rgb("#ff8000"))
     assert torch.allclose(lit[0, :, :4, 4:], colour[:, None, None].expand(3, 4, 4))
     assert lit[0, :, 4:].sum() == 0 and lit[0, :, :, :4].sum() == 0
+
+
+def test_boxes_are_drawn_where_they_are_in_the_colour_of_their_place_and_absent_ones_are_not():
+    boxes = torch.tensor([[[4.0, 3.0, 2.0, 4.0], [torch.nan] * 4], [[torch.nan] * 4, [1.0, 1.0, 2.0, 2.0]]])
+    figure = film_strip([Row("seen", torch.zeros(2, 3, 8, 8), boxes=boxes)])
+    (first,), (second,) = (axis.patches for axis in figure.axes)
+    assert (*first.get_xy(), first.get_width(), first.get_height()) == (3, 1, 2, 4)
+    assert to_rgb(first.get_edgecolor()) == to_rgb(SLOT_COLOURS[0])
+    assert to_rgb(second.get_edgecolor()) == to_rgb(SLOT_COLOURS[1])
+    plt.close(figure)

@@ -11,6 +11,7 @@ from einops import rearrange
 from jaxtyping import Float
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 from torch import Tensor
 
 from rulebook.figures.style import GIVEN, PREDICTED, SLOT_COLOURS
@@ -26,6 +27,8 @@ class Row:
     """Frames from this index on are predictions; None: no border is drawn."""
     border: str | None = None
     """One colour for all borders, for example a slot's."""
+    boxes: Float[Tensor, "time box 4"] | None = None
+    """Boxes over the frames, each in its slot's colour: centre (x, y), width and height in pixels; nan: none."""
 
 
 def film_strip(rows: Sequence[Row], *, size: float = 0.62, title: str = "", heads: Sequence[str] = ()) -> Figure:
@@ -42,6 +45,8 @@ def film_strip(rows: Sequence[Row], *, size: float = 0.62, title: str = "", head
         for time, axis in enumerate(line):
             if time < len(row.frames):
                 show(axis, row.frames[time], border=border_of(row, time))
+                if row.boxes is not None:
+                    outline(axis, row.boxes[time])
             else:
                 axis.axis("off")
         line[0].set_ylabel(row.label, rotation=0, ha="right", va="center", labelpad=6)
@@ -69,6 +74,15 @@ def show(axis: Axes, frame: Float[Tensor, "channel height width"], border: str |
     for spine in axis.spines.values():
         spine.set_visible(border is not None)
         spine.set(color=border or "none", linewidth=2)
+
+
+def outline(axis: Axes, boxes: Float[Tensor, "box 4"]) -> None:
+    """Boxes over a frame, cut off at its edge."""
+    for k, (x, y, width, height) in enumerate(boxes.detach().cpu().tolist()):
+        if x == x:
+            colour = SLOT_COLOURS[k % len(SLOT_COLOURS)]
+            corner = (x - width / 2, y - height / 2)
+            axis.add_patch(Rectangle(corner, width, height, fill=False, edgecolor=colour, linewidth=1.2))
 
 
 def slot_rows(
