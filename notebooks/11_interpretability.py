@@ -28,7 +28,8 @@ from IPython.display import display
 from rulebook.catalogue import CATALOGUE
 from rulebook.evaluation.attention_live import claims
 from rulebook.evaluation.evaluate import load_model
-from rulebook.evaluation.vim_live import crossing, effects
+from rulebook.evaluation.vim import effects
+from rulebook.evaluation.vim_live import crossing
 from rulebook.figures.curves import Curve, seed_curves
 from rulebook.figures.heatmaps import ARROWS, Panel, heatmaps, module_order
 from rulebook.figures.places import displacements

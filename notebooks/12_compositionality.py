@@ -9,7 +9,7 @@
 #     language: python
 #     name: python3
 #   rulebook:
-#     reads: [vim-m4/atomic, vim2-m5/composed]
+#     reads: [vim-m4/atomic, vim2-m5/composed, vim2-m5-brief/composed, vim2-m4-brief/composed]
 #     writes: [tables/vim_compositionality.csv]
 # ---
 
@@ -26,12 +26,14 @@ import pandas as pd
 import torch
 
 from rulebook.evaluation.evaluate import load_model
-from rulebook.evaluation.vim import PLAN, refined
+from rulebook.evaluation.vim import PLAN, effects, refined
 from rulebook.evaluation.vim_live import refinement_by_distance
 from rulebook.figures.curves import Curve, seed_curves
 from rulebook.figures.heatmaps import Panel, heatmaps
+from rulebook.figures.places import displacements
 from rulebook.figures.strips import Row, film_strip
 from rulebook.figures.style import SLOT_COLOURS, use_house_style
+from rulebook.measures.bases import MOVES_IN_STEPS, bases
 from rulebook.measures.matching import match_slots
 from rulebook.publishing.pages import Shelf, say
 from rulebook.results import Results
@@ -40,7 +42,12 @@ use_house_style()
 _ = torch.set_grad_enabled(False)
 results = Results()
 M4, VIM2 = "vim-m4/atomic", "vim2-m5/composed"
-shelf = Shelf(results, M4, VIM2)
+PAIRS = {
+    VIM2: "5 modules",
+    "vim2-m5-brief/composed": "5 modules, short schedule",
+    "vim2-m4-brief/composed": "4 modules, short schedule",
+}
+shelf = Shelf(results, M4, *PAIRS)
 say(shelf.missing(), shelf.made_by())
 
 # %% [markdown]
@@ -148,6 +155,49 @@ if shelf.here(VIM2):
     )
 
 # %% [markdown]
+# ### Can single moves be told from pairs at all?
+#
+# All that VIM-2 ever sees is where a ball is after two moves: two steps straight on, one step diagonally, or back where
+# it was. Which sets of displacements lead to exactly these places (and perhaps others) in two steps? They can be
+# counted: all sets of so many displacements of at most two steps per axis.
+
+# %% tags=["hide-input"]
+four, five = bases(4), bases(5)
+diagonals = frozenset({(1, 1), (1, -1), (-1, 1), (-1, -1), (0, 0)})
+say(
+    f"With four modules there is **{len(four)}** such set: {'the four moves' if four == [MOVES_IN_STEPS] else four}.",
+    f"With five there are **{len(five)}**; {sum(basis >= MOVES_IN_STEPS for basis in five)} of them are the four moves"
+    " and anything as the fifth, the others are not.",
+    "The most regular of the others: the four *diagonals* and standing still"
+    if diagonals in five
+    else "The diagonals are not among them",
+    "(left-up, then left-down, is two to the left; left-up and nothing is one step diagonally).",
+    "So five modules can explain every pair of moves without any of them being a move.",
+)
+
+# %% [markdown]
+# What the modules have become: where one application takes a ball that stands free. Circles mark the four moves.
+
+# %% tags=["hide-input"]
+panels, names = {}, []
+for entry, name in PAIRS.items():
+    for run in shelf.runs(entry):
+        config, model = load_model(run.path)
+        panels[f"{name}\nseed {run.seed}"] = [dots.numpy() for dots in effects(model, config.world)]
+        names.append(range(config.model.modules))
+if panels:
+    figure = displacements(panels, step=config.world.step, names=names)
+    say(
+        *(
+            f"{name}: single moves that some module makes (of 4), seed by seed: "
+            + ", ".join(str(round(value)) for value in shelf.by_seed(entry, "moves_made").values())
+            + "."
+            for entry, name in PAIRS.items()
+            if shelf.here(entry)
+        )
+    )
+
+# %% [markdown]
 # ## All numbers
 
 # %% tags=["hide-input"]
@@ -159,11 +209,12 @@ COLUMNS = {
     "composition_error_best": "after the best",
     "composition_oscillation": "swing per iteration",
     "atomic_rule_accuracy_interior": "rule accuracy on single moves",
+    "moves_made": "single moves that a module makes (of 4)",
 }
 rows = [
     {"model": entry, "seed": run.seed, "profile": run.profile}
     | {label: run.metrics[metric]["value"] for metric, label in COLUMNS.items() if metric in run.metrics}
-    for entry in (M4, VIM2)
+    for entry in (M4, *PAIRS)
     for run in shelf.runs(entry)
 ]
 table = pd.DataFrame(rows, columns=["model", "seed", "profile", *COLUMNS.values()])

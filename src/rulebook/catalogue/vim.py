@@ -199,6 +199,11 @@ def add_brief(catalogue: Catalogue) -> None:
     for name, world in worlds.items():
         made = recipes(4, schedule=brief)
         catalogue.add(Entry("vim", "vim-m4-brief", name, world, made, ("identifiability",), "slot-ae/atomic"))
+    pairs = RandomWalk.compositional(2)
+    for modules in (4, 5):
+        made = recipes(modules, iterations=2, schedule=brief)
+        entry = Entry("vim", f"vim2-m{modules}-brief", "composed", pairs, made, ("identifiability",), "slot-ae/atomic")
+        catalogue.add(entry)
     others = {
         "plain-kl": recipes(4, schedule=lambda profile: brief(profile, warm=False), seeds=FIVE),
         "tau0.5": recipes(4, schedule=brief, temperature=0.5),

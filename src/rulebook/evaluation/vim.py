@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
-from rulebook.clips import MOVES, Clip, Rollout, concatenate
+from rulebook.clips import MOVE_VECTORS, MOVES, Clip, Rollout, concatenate
 from rulebook.evaluation.sheet import Sheet
 from rulebook.measures import rules
 from rulebook.measures.matching import Losses, Matching, match_slots, position_error, slot_centres
@@ -27,6 +28,8 @@ NEAR = (4.0, 8.0)
 """Distances in pixels that tell balls on top of each other from balls side by side, and those from the rest."""
 PLAN = 8
 """Iterations between two frames when the model plans a composition (section 5.2)."""
+NEAR_MOVE = 0.3
+"""Distance in steps within which a displacement counts as a move."""
 FOUND = 0.95
 """Rule accuracy from which on a model counts as having found the rules."""
 
@@ -75,6 +78,7 @@ def evaluate(config: RunConfig, model: VIM, sheet: Sheet) -> None:
         calibration(model, world, size, sheet)
     else:
         atomic(model, world, size, sheet)
+        meanings(model, world, size, sheet)
 
 
 def reconstruction(clip: Clip, rollout: Rollout, sheet: Sheet) -> None:
@@ -363,3 +367,32 @@ def atomic(model: VIM, world: RandomWalk, size: Size, sheet: Sheet) -> None:
         sheet.add(
             f"{name}_module_interior", counts, "ball-steps", n, f"counts, rows: left, right, up, down; {definition}"
         )
+
+
+def effects(model: VIM, world: RandomWalk, clips: int = 32, seed: int = 11) -> list[Float[Tensor, "ball 2"]]:
+    """Per module: how far one application of it takes every ball that could make any single move, in pixels."""
+    single = world.model_copy(update={"moves_per_step": (1, 1)})
+    clip = single.sample(clips, seed, length=2, split="test")
+    matching = first_slots(model, clip)
+    found = []
+    for module in range(model.spec.modules):
+        forced = torch.full((clips, 1, model.spec.perception.slots, 1), module)
+        rollout = model.force(clip.frames[:, :1], forced, STARTS)
+        centres = matching.take(slot_centres(rollout, "content"))
+        assert clip.free is not None
+        found.append((centres[:, 1] - centres[:, 0])[matching.own & clip.free[:, 0]])
+    return found
+
+
+def meanings(model: VIM, world: RandomWalk, size: Size, sheet: Sheet) -> None:
+    """Where every module, applied once, takes a ball: what it has come to mean, whatever chooses it."""
+    found = effects(model, world, size.clips, 1)
+    n = len(found[0])
+    if n == 0:
+        return
+    steps = torch.stack([moved.median(dim=0).values for moved in found]) / world.step
+    what = "of a ball that could make any single move, one module applied once"
+    sheet.add("module_displacements", steps, "steps (x, y)", n, f"median displacement {what}, by module")
+    away = torch.cdist(torch.tensor(MOVE_VECTORS), steps).min(dim=1).values
+    near = f"true moves to within {NEAR_MOVE} steps of which some module takes a ball"
+    sheet.add("moves_made", (away <= NEAR_MOVE).sum(), "moves of 4", n, near)

@@ -70,20 +70,6 @@ def crossing(
     return strips
 
 
-def effects(model: VIM, world: RandomWalk, clips: int = 32, seed: int = 11) -> list[Float[Tensor, "ball 2"]]:
-    """Per module: how far one application of it takes every ball that could make any move, in pixels."""
-    clip = world.sample(clips, seed, length=2, split="test")
-    matching = first_slots(model, clip)
-    found = []
-    for module in range(model.spec.modules):
-        forced = torch.full((clips, 1, model.spec.perception.slots, 1), module)
-        rollout = model.force(clip.frames[:, :1], forced, STARTS)
-        centres = matching.take(slot_centres(rollout, "content"))
-        assert clip.free is not None
-        found.append((centres[:, 1] - centres[:, 0])[matching.own & clip.free[:, 0]])
-    return found
-
-
 @dataclass(frozen=True)
 class Places:
     """Every ball-step of a ball with a slot of its own: where it began, the move, the module."""
