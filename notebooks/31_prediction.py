@@ -254,9 +254,8 @@ if sprites.here(SBD_S):
 
 # %% tags=["hide-input"]
 if any(sprites.here(entry) for entry in sprites.entries):
+    say("Moving Sprites:")
     figure = known_facts(sprites, KNOWN)
-if any(digits.here(entry) for entry in digits.entries):
-    figure = known_facts(digits, {fact: name for fact, name in KNOWN.items() if fact != "tint"})
 
 # %% tags=["hide-input"]
 blind = [
@@ -269,12 +268,17 @@ blind = [
     )
 ]
 say(
-    f"On Moving Sprites, training takes colour *out* of the states of {' and '.join(blind)}: a reader finds less than"
-    " half of what it found before the first step. What is learned first, places and light, drowns it; and since the"
-    " decoder then paints grey, nothing asks for it back. More steps may; a better decoder would not help."
+    f"Training takes colour *out* of the states of {' and '.join(blind)}: a reader finds less than half of what it"
+    " found before the first step. The decoder paints grey because the states hold no colour that it could paint;"
+    " and while it paints grey, little asks for colour back."
     if blind
     else "",
 )
+
+# %% tags=["hide-input"]
+if any(digits.here(entry) for entry in digits.entries):
+    say("Moving MNIST, which has no colours:")
+    figure = known_facts(digits, {fact: name for fact, name in KNOWN.items() if fact != "tint"})
 
 # %% [markdown]
 # ## Which step is reported?
