@@ -146,6 +146,8 @@ def knowledge(world: Thesis, model: VideoModel, fresh: VideoModel, clip: Clip, s
     for each, suffix, when in ((model, "", ""), (fresh, "_untrained", "; before the first step of training")):
         states, truth = known(each, shown)
         new_states, new_truth = known(each, asked)
+        if states is None or new_states is None:
+            continue
         for name, fact in facts.items():
             found = readouts.explained(states, fact(truth), new_states, fact(new_truth))
             what = f"of the next frame's {READ[name]}, read linearly from the states after frames 5 to {GIVEN - 2}"
@@ -153,11 +155,15 @@ def knowledge(world: Thesis, model: VideoModel, fresh: VideoModel, clip: Clip, s
             sheet.add(f"{name}_known{suffix}", found, "R2", len(new_truth), text)
 
 
-def known(model: VideoModel, clip: Clip) -> tuple[Tensor, Tensor]:
-    """The states after frames 5 to the last but one, the true frames given, and the frames that follow."""
+def known(model: VideoModel, clip: Clip) -> tuple[Tensor | None, Tensor]:
+    """The states after frames 5 to the last but one, the true frames given (None: the model shows no states), and the
+    frames that follow."""
+    followed = clip.frames[:, 6:].flatten(0, 1)
     parts = [model.rollout(clip.frames[i : i + 32], given=clip.length) for i in range(0, len(clip.frames), 32)]
-    states = torch.cat([part.states for part in parts if part.states is not None])[:, 5 : clip.length - 1]
-    return states.flatten(0, 1).flatten(1), clip.frames[:, 6:].flatten(0, 1)
+    shown = [part.states for part in parts if part.states is not None]
+    if len(shown) < len(parts):
+        return None, followed
+    return torch.cat(shown)[:, 5 : clip.length - 1].flatten(0, 1).flatten(1), followed
 
 
 def floors(world: Thesis, clip: Clip, size: Size, sheet: Sheet) -> None:

@@ -6,11 +6,6 @@ import warnings
 
 import torch
 from jaxtyping import Float
-from scipy.linalg import LinAlgWarning
-from sklearn.linear_model import RidgeCV
-from sklearn.metrics import r2_score
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
 from torch import Tensor
 
 STRENGTHS = (1.0, 10.0, 100.0, 1000.0, 10000.0)
@@ -25,6 +20,13 @@ def explained(
 ) -> float:
     """R2 on new examples of the linear reader fitted to the first ones, mean over facts; 0: no better than their
     mean. A reader that does worse than that has learned by heart, and knows nothing either."""
+    # Not above: training, which looks at validation clips by the same modules, must start where these are missing.
+    from scipy.linalg import LinAlgWarning
+    from sklearn.linear_model import RidgeCV
+    from sklearn.metrics import r2_score
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
     reader = make_pipeline(StandardScaler(), RidgeCV(STRENGTHS))
     with warnings.catch_warnings():
         # More states than examples: the penalty, not the data, decides. That is what it is for.
