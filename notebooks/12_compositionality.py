@@ -33,7 +33,7 @@ from rulebook.figures.heatmaps import Panel, heatmaps
 from rulebook.figures.places import displacements
 from rulebook.figures.strips import Row, film_strip
 from rulebook.figures.style import SLOT_COLOURS, use_house_style
-from rulebook.measures.bases import MOVES_IN_STEPS, bases
+from rulebook.measures.bases import MOVES_IN_STEPS, bases, sums
 from rulebook.measures.matching import match_slots
 from rulebook.publishing.pages import Shelf, say
 from rulebook.results import Results
@@ -172,7 +172,9 @@ say(
     if diagonals in five
     else "The diagonals are not among them",
     "(left-up, then left-down, is two to the left; left-up and nothing is one step diagonally).",
-    "So five modules can explain every pair of moves without any of them being a move.",
+    "So five modules can follow every pair of moves without any of them being a move. What then speaks for the moves",
+    f"is likelihood alone: diagonals and rest also lead to {len(sums(diagonals) - sums(MOVES_IN_STEPS))} places where",
+    "no ball ever is.",
 )
 
 # %% [markdown]

@@ -269,8 +269,7 @@ blind = [
 ]
 say(
     f"Training takes colour *out* of the states of {' and '.join(blind)}: a reader finds less than half of what it"
-    " found before the first step. The decoder paints grey because the states hold no colour that it could paint;"
-    " and while it paints grey, little asks for colour back."
+    " found before the first step. Where no reader finds colour, a decoder will hardly paint it. Why it goes is open."
     if blind
     else "",
 )

@@ -13,7 +13,7 @@ def test_three_are_too_few():
     assert bases(3) == []
 
 
-def test_with_five_the_moves_cannot_be_told_from_the_diagonals_and_rest():
+def test_with_five_the_diagonals_and_rest_reach_all_places_too():
     found = bases(5)
     diagonals = frozenset({(1, 1), (1, -1), (-1, 1), (-1, -1), (0, 0)})
     assert diagonals in found

@@ -1,7 +1,8 @@
 """Which sets of displacements could modules learn? Those whose compositions are all that was ever seen.
 
 VIM-2 sees only where a ball is after two moves. Every set of M displacements that reaches all those places in two steps
-explains the data; if there is more than one such set, the single moves cannot be told from the data alone.
+can follow every ball; if there is more than one such set, the places do not single out the moves. How often each place
+is reached still may: a set that leads elsewhere too gives away likelihood.
 """
 
 from __future__ import annotations
