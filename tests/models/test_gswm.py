@@ -191,7 +191,7 @@ def test_several_propagations_are_one_after_the_other(frames: Tensor):
     scenes = model.track(frames[:, :2], 2, 3, None)
     scene = replace(scenes[0], kl={})
     for i in range(3):
-        scene = model.propagate(scene, frames[:, 1], None)
+        scene = model.propagate(scene, frames[:, 1], None, leaving=i == 2)
         if i == 2:
             scene = model.discover_more(scene, model.encoder(frames[:, 1]), frames[:, 1], None)
         scene = model.remember(scene)
@@ -200,6 +200,17 @@ def test_several_propagations_are_one_after_the_other(frames: Tensor):
     torch.testing.assert_close(multi.infer(frames).frames, model.infer(frames, propagations=3).frames)
     torch.testing.assert_close(model.infer(frames).frames, model.rollout(frames, given=4).frames)
     assert not torch.allclose(multi.infer(frames).frames, model.infer(frames).frames)
+
+
+@torch.no_grad()
+def test_objects_vanish_once_between_two_frames(frames: Tensor):
+    model = model_of()
+    scene = model.track(frames[:, :1], 1, 1, generator(0))[0]
+    kept = model.propagate(scene, frames[:, 1], generator(1), leaving=False)
+    thinned = model.propagate(scene, frames[:, 1], generator(1))
+    assert torch.equal(kept.objects.presence, scene.objects.presence)
+    assert (thinned.objects.presence < scene.objects.presence).all()
+    assert torch.equal(kept.kl["kl_presence"], scene.kl["kl_presence"]), "staying costs nothing"
 
 
 @torch.no_grad()

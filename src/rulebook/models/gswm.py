@@ -13,7 +13,8 @@ Everything but z_dyna is drawn from the same p(z | z_dyna) in inference and in g
 alone carries a KL; ``kl_presence`` there is the authors' auxiliary loss: objects that explain nothing should leave.
 ``propagations`` > 1 is the multi-step variant of VIM's Figure 4: the same propagation, with the same frame to look at,
 several times between two frames. VIM says that it is 'allowed' at test, as VIM's own 8 iterations are: ``infer`` takes
-any number. A model trained with several is a second reading of the sentence.
+any number. A model trained with several is a second reading of the sentence. Objects may vanish in the last of them
+alone: in training, presence is a coin near one half at first, and what must survive two coins a frame dies out.
 
 Differences from the paper and the authors' code:
  1. Frames of 32 x 32: three strided convolutions with group norm in place of a ResNet 18; prior box 0.25 of the frame.
@@ -253,9 +254,14 @@ class GSWM(VideoModel):
     # ---- propagation --------------------------------------------------------------------------------------------
 
     def propagate(
-        self, scene: Scene, frame: Float[Tensor, "batch channel height width"] | None, noise: torch.Generator | None
+        self,
+        scene: Scene,
+        frame: Float[Tensor, "batch channel height width"] | None,
+        noise: torch.Generator | None,
+        leaving: bool = True,
     ) -> Scene:
-        """Every object's next variables: inferred from what its proposal glimpse shows; ``frame`` None: imagined."""
+        """Every object's next variables: inferred from what its proposal glimpse shows; ``frame`` None: imagined.
+        ``leaving``: objects may vanish now."""
         old, (hidden, _) = scene.objects, scene.posterior
         prior_mean, prior_std = gaussian(self.dyna_prior(scene.prior[0]))
         mean, std = prior_mean, prior_std
@@ -267,13 +273,12 @@ class GSWM(VideoModel):
             mean, std = gaussian(self.dyna_posterior(torch.cat([seen, hidden], dim=-1)))
         dyna = draw_normal(mean, std, noise)
         logits, objects = self.changed(old, dyna, noise)
-        if frame is None:
+        if frame is None or not leaving:
             # As in the authors' code, nothing vanishes in imagination.
             objects = replace(objects, presence=old.presence)
-        kl = {
-            "kl_presence": bernoulli_kl(logits, self.spec.presence_prior).sum(dim=(1, 2)),
-            "kl_dyna": gaussian_kl(mean, std, prior_mean, prior_std).sum(dim=1),
-        }
+        kl = {"kl_dyna": gaussian_kl(mean, std, prior_mean, prior_std).sum(dim=1)}
+        if leaving:
+            kl["kl_presence"] = bernoulli_kl(logits, self.spec.presence_prior).sum(dim=(1, 2))
         return replace(scene, objects=objects, kl=_add(scene.kl, kl))
 
     def changed(self, old: Objects, dyna: Tensor, noise: torch.Generator | None) -> tuple[Tensor, Objects]:
@@ -324,8 +329,9 @@ class GSWM(VideoModel):
         for t in range(1, length):
             scene = replace(scenes[-1], kl={})
             for i in range(propagations):
-                scene = self.propagate(scene, frames[:, t] if t < given else None, noise)
-                if t < given and i == propagations - 1:
+                last = i == propagations - 1
+                scene = self.propagate(scene, frames[:, t] if t < given else None, noise, leaving=last)
+                if t < given and last:
                     scene = self.discover_more(scene, seen[t], frames[:, t], noise)
                 scene = self.remember(scene)
             scenes.append(scene)
