@@ -68,7 +68,8 @@ def training(config: RunConfig, history: Sequence[Mapping[str, Any]], sheet: She
         "jumps",
         len(lines),
         f"times that the training error (mean over {config.training.log_every} steps) rose above 1.25 times the median "
-        "of the 10 before it and above their noise, counted within stages of equal clip length; errors above it in a row count once",
+        "of the 10 before it and above their noise, counted within stages of equal clip length; errors above it in a "
+        "row count once",
     )
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from statistics import median
 
-
 NOISE = 6
 """So many standard deviations above the median no noise should rise."""
 
