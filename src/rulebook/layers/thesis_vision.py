@@ -145,6 +145,25 @@ class Picture:
     masks: Float[Tensor, "*batch cell height width"] | None = None
 
 
+DARK = -3.0
+"""Before the sigmoid: 0.05, about what a pixel of either world of the thesis has on average."""
+
+
+class FrameDecoder(nn.Module):
+    """What all decoders share: the last convolution, whose first channels are colours."""
+
+    def __init__(self, frame_shape: tuple[int, int, int]):
+        super().__init__()
+        self.colours = frame_shape[0]
+
+    @torch.no_grad()
+    def darken(self) -> None:
+        """Begin with dark pictures; whose picture is seen where stays open."""
+        bias = [layer for layer in self.modules() if isinstance(layer, nn.Conv2d)][-1].bias
+        assert bias is not None
+        bias[: self.colours] = DARK
+
+
 def canvas_of(frame_shape: tuple[int, int, int], enlargements: int) -> tuple[int, int]:
     """Size of the canvas that grows to the frame when it is doubled so many times."""
     _, height, width = frame_shape
@@ -184,11 +203,11 @@ class Enlarging(nn.Module):
         return maps
 
 
-class ConcatenatingDecoder(nn.Module):
+class ConcatenatingDecoder(FrameDecoder):
     """CAT (3.19): one frame from all states together."""
 
     def __init__(self, spec: ThesisVisionSpec, inner: int, frame_shape: tuple[int, int, int]):
-        super().__init__()
+        super().__init__(frame_shape)
         self.enlarging = Enlarging(spec, inner, frame_shape[0], frame_shape)
 
     def forward(self, states: Float[Tensor, "batch cell dim"], seen: Bool[Tensor, " cell"] | None = None) -> Picture:
@@ -198,11 +217,11 @@ class ConcatenatingDecoder(nn.Module):
         return Picture(self.enlarging(rearrange(states, "b k d -> b (k d)")).float().sigmoid())
 
 
-class ComponentDecoder(nn.Module):
+class ComponentDecoder(FrameDecoder):
     """BCD (3.22, 3.23): a picture and a mask from each cell's state on its own."""
 
     def __init__(self, spec: ThesisVisionSpec, inner: int, frame_shape: tuple[int, int, int]):
-        super().__init__()
+        super().__init__(frame_shape)
         self.enlarging = Enlarging(spec, inner, frame_shape[0] + 1, frame_shape)
 
     def forward(self, states: Float[Tensor, "batch cell dim"], seen: Bool[Tensor, " cell"] | None = None) -> Picture:
@@ -216,11 +235,11 @@ class ComponentDecoder(nn.Module):
         return Picture((rgb * masks.unsqueeze(2)).sum(dim=1), rgb, masks)
 
 
-class SpatialBroadcastDecoder(nn.Module):
+class SpatialBroadcastDecoder(FrameDecoder):
     """SBD (Watters et al. 2019; 3.22, 3.23): each cell's state on every place of a canvas, and where that place is."""
 
     def __init__(self, spec: ThesisVisionSpec, inner: int, frame_shape: tuple[int, int, int]):
-        super().__init__()
+        super().__init__(frame_shape)
         canvas = canvas_of(frame_shape, len(spec.sbd_channels))
         self.position = PositionEmbedding(*canvas, inner)
         layers: list[nn.Module] = []
@@ -245,4 +264,8 @@ class SpatialBroadcastDecoder(nn.Module):
         return Picture((rgb * masks.unsqueeze(2)).sum(dim=1), rgb, masks)
 
 
-DECODERS = {"cat": ConcatenatingDecoder, "bcd": ComponentDecoder, "sbd": SpatialBroadcastDecoder}
+DECODERS: dict[str, type[ConcatenatingDecoder | ComponentDecoder | SpatialBroadcastDecoder]] = {
+    "cat": ConcatenatingDecoder,
+    "bcd": ComponentDecoder,
+    "sbd": SpatialBroadcastDecoder,
+}

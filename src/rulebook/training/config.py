@@ -67,7 +67,9 @@ class Training(Spec):
     stages: tuple[Stage, ...]
     """Length and number of clips, from which step on; the first stage begins at 0."""
     learning_rate: float = Field(gt=0, le=1)
-    """Peak learning rate of Adam."""
+    """Peak learning rate."""
+    optimiser: Literal["adam", "muon"] = "adam"
+    """Adam, or Muon for all matrices and Adam for the rest; both at the same learning rate."""
     warmup: int = Field(0, ge=0)
     """Steps of linear growth from zero to the peak."""
     hold: float = Field(1.0, ge=0, le=1)

@@ -8,6 +8,7 @@ So a run that was killed goes on bit by bit as if nothing had happened.
 from __future__ import annotations
 
 import math
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +23,10 @@ from rulebook.training import checkpoints
 from rulebook.training.config import RunConfig
 from rulebook.training.distribution import Team, distribute
 from rulebook.training.faults import Fault, shown
+from rulebook.training.optimisers import make_optimiser
 from rulebook.training.precision import autocast, set_arithmetic
 from rulebook.training.runfolder import WEIGHTS, load_weights, read_provenance
-from rulebook.training.schedules import check_weights, learning_rate, paces, parameter_groups, term_weights
+from rulebook.training.schedules import check_weights, learning_rate, paces, term_weights
 from rulebook.training.settings import plain
 
 
@@ -40,11 +42,7 @@ class Trainer:
         check_weights(self.training, self.terms)
         for stage in self.training.stages:
             team.part_of(stage.batch)
-        self.optimiser = torch.optim.Adam(
-            [{"params": group} for group in parameter_groups(self.training, self.model)],
-            lr=self.training.learning_rate,
-            fused=team.device.type == "cuda",
-        )
+        self.optimiser = make_optimiser(self.training, self.model, team.device)
         self.objective = distribute(self.model, team)
         self.step = 0
         self.seconds = 0.0
@@ -127,7 +125,8 @@ class Trainer:
         values = self.values(losses)
         total = sum((weights[term] * losses[term] for term in self.terms), torch.zeros((), device=values.device))
         self.watch(values, total)
-        for group, pace in zip(self.optimiser.param_groups, paces(self.training, step), strict=True):
+        # Two optimisers have the same parts, one after the other.
+        for group, pace in zip(self.optimiser.param_groups, cycle(paces(self.training, step)), strict=False):
             group["lr"] = pace * learning_rate(self.training, step)
         self.optimiser.zero_grad(set_to_none=True)
         total.backward()

@@ -1,0 +1,110 @@
+"""Adam, or Muon for the matrices of a model and Adam for the rest.
+
+Why Muon (Jordan et al. 2024; at Adam's learning rates as in Liu et al. 2025): where a loss sees a product of matrices,
+a direction grows in proportion to what it already is. Brightness and places come first, and colours, that begin as
+weak, wait for thousands of steps. Muon gives every update the singular values 1, so all directions grow alike.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from rulebook.training.config import Training
+from rulebook.training.schedules import parameter_groups
+
+MOMENTUM = 0.95
+ROUNDS = 5
+QUINTIC = (3.4445, -4.7750, 2.0315)
+"""Coefficients of one round of the iteration: x, x^3 and x^5 of every singular value."""
+RMS = 0.2
+"""Root mean square of an update, as Adam's usually have: so both take the same learning rate."""
+
+
+def orthogonal(matrices: Tensor) -> Tensor:
+    """The same singular vectors, all singular values about 1 [batch, rows, columns]."""
+    x = matrices / (matrices.flatten(1).norm(dim=1)[:, None, None] + 1e-7)
+    tall = x.shape[1] > x.shape[2]
+    x = x.mT if tall else x
+    one, three, five = QUINTIC
+    for _ in range(ROUNDS):
+        square = x @ x.mT
+        x = one * x + (three * square + five * square @ square) @ x
+    return x.mT if tall else x
+
+
+def as_matrices(weight: Tensor) -> Tensor:
+    """A weight as a batch of matrices: one per group of grouped layers; kernels are flattened."""
+    return weight if weight.dim() == 3 else weight.flatten(1).unsqueeze(0)
+
+
+def is_matrix(name: str, weight: Tensor) -> bool:
+    """Whether a parameter multiplies what comes in: no bias, no start of a state, no norm."""
+    return "weight" in name and weight.dim() >= 2 and min(as_matrices(weight).shape[1:]) > 1
+
+
+class Muon(torch.optim.Optimizer):
+    """Momentum, made orthogonal. Unlike torch.optim.Muon it takes kernels and grouped layers, and does not round to
+    bfloat16, which is slower than float32 on CPUs."""
+
+    def __init__(self, groups: Iterable[dict[str, Any]], lr: float):
+        super().__init__(groups, {"lr": lr})
+
+    @torch.no_grad()
+    def step(self, closure: Callable[[], float] | None = None) -> float | None:  # type: ignore[override]
+        loss = closure() if closure is not None else None
+        for group in self.param_groups:
+            for weight in group["params"]:
+                if weight.grad is None:
+                    continue
+                momentum = self.state[weight].setdefault("momentum", torch.zeros_like(weight))
+                momentum.lerp_(weight.grad, 1 - MOMENTUM)
+                update = orthogonal(as_matrices(weight.grad.lerp(momentum, MOMENTUM)))
+                size = RMS * max(update.shape[1:]) ** 0.5
+                weight.sub_(group["lr"] * size * update.reshape(weight.shape))
+        return loss
+
+
+class Together:
+    """Several optimisers as one. The groups of the first come first, in the same order in each."""
+
+    def __init__(self, *optimisers: torch.optim.Optimizer):
+        self.optimisers = optimisers
+
+    @property
+    def param_groups(self) -> list[dict[str, Any]]:
+        return [group for optimiser in self.optimisers for group in optimiser.param_groups]
+
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        for optimiser in self.optimisers:
+            optimiser.zero_grad(set_to_none=set_to_none)
+
+    def step(self) -> None:
+        for optimiser in self.optimisers:
+            optimiser.step()
+
+    def state_dict(self) -> dict[str, Any]:
+        return {str(i): optimiser.state_dict() for i, optimiser in enumerate(self.optimisers)}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        if set(state) != {str(i) for i in range(len(self.optimisers))}:
+            raise ValueError("The state of the optimiser is that of another optimiser.")
+        for i, optimiser in enumerate(self.optimisers):
+            optimiser.load_state_dict(state[str(i)])
+
+
+def make_optimiser(training: Training, model: nn.Module, device: torch.device) -> torch.optim.Optimizer | Together:
+    """The optimiser that the settings ask for, with a group for every part of the model that has a pace of its own."""
+    groups = parameter_groups(training, model)
+    rate, fused = training.learning_rate, device.type == "cuda"
+    if training.optimiser == "adam":
+        return torch.optim.Adam([{"params": group} for group in groups], lr=rate, fused=fused)
+    matrices = {id(weight) for name, weight in model.named_parameters() if is_matrix(name, weight)}
+
+    def part(wanted: bool) -> list[dict[str, Any]]:
+        return [{"params": [p for p in group if (id(p) in matrices) == wanted]} for group in groups]
+
+    return Together(Muon(part(True), rate), torch.optim.Adam(part(False), lr=rate, fused=fused))
