@@ -20,7 +20,13 @@
 #       - rims-cat-6/moving-sprites
 #       - oc-rims-cat-6-3/moving-sprites
 #       - oc-rims-sbd-6-3/moving-sprites
-#     writes: [tables/oc_rims_table_4_2.csv, tables/oc_rims_table_4_3.csv, tables/oc_rims_selection.csv]
+#       - oc-rims-bcd-6-3-plain/moving-mnist
+#       - oc-rims-sbd-6-3-plain/moving-sprites
+#     writes:
+#       - tables/oc_rims_table_4_2.csv
+#       - tables/oc_rims_table_4_3.csv
+#       - tables/oc_rims_selection.csv
+#       - tables/oc_rims_start.csv
 # ---
 
 # %% [markdown]
@@ -39,8 +45,16 @@ from rulebook.evaluation.evaluate import load_model
 from rulebook.evaluation.oc_rims import GIVEN
 from rulebook.evaluation.oc_rims_live import copy_error, draw, one_clip
 from rulebook.figures.strips import film_strip
-from rulebook.figures.style import use_house_style
-from rulebook.figures.thesis import FLOOR_LINES, before_and_after, loss_curves, over_horizon, prediction_rows
+from rulebook.figures.style import MUTED, use_house_style
+from rulebook.figures.thesis import (
+    FLOOR_LINES,
+    before_and_after,
+    colour_of,
+    loss_curves,
+    over_horizon,
+    prediction_rows,
+    training_curves,
+)
 from rulebook.publishing.pages import say
 from rulebook.publishing.thesis_selection import selection, verdict
 from rulebook.publishing.thesis_tables import (
@@ -64,6 +78,11 @@ GRU_S, RIMS_S = "gru-cat/moving-sprites", "rims-cat-6/moving-sprites"
 CAT_S, SBD_S = "oc-rims-cat-6-3/moving-sprites", "oc-rims-sbd-6-3/moving-sprites"
 digits = OneProfile(results, LSTM, GRU, RIMS, CAT, SBD, BCD)
 sprites = OneProfile(results, GRU_S, RIMS_S, CAT_S, SBD_S)
+BCD_PLAIN, SBD_S_PLAIN = "oc-rims-bcd-6-3-plain/moving-mnist", "oc-rims-sbd-6-3-plain/moving-sprites"
+starts = {
+    "Moving MNIST": OneProfile(results, GRU, RIMS, BCD_PLAIN, BCD),
+    "Moving Sprites": OneProfile(results, GRU_S, RIMS_S, SBD_S_PLAIN, SBD_S),
+}
 for shelf in (digits, sprites):
     say(shelf.missing(), shelf.made_by(), shelf.left_out())
 
@@ -278,6 +297,71 @@ say(
 if any(digits.here(entry) for entry in digits.entries):
     say("Moving MNIST, which has no colours:")
     figure = known_facts(digits, {fact: name for fact, name in KNOWN.items() if fact != "tint"})
+
+# %% [markdown]
+# ## What the start and the optimiser are worth
+#
+# Trained like the others (Adam, weights as PyTorch begins them) OC-RIMs are slow at this size: *plain* below. Two
+# things hold them back. Slots begin as random draws and hardly differ in what they read, and so do cells: what reaches
+# the states is the draws, and little of the frame. And where a loss sees a long product of matrices, directions grow in
+# proportion to what they are: light first, places next, colours late. So the other rows of OC-RIMs begin with weights
+# that let the frame be heard, and with dark pictures, and are trained by Muon, which makes all directions of an update
+# alike. Models without slots have neither trouble. Signal and noise: how much the untrained states differ between
+# clips, and between two looks at the same clip.
+
+
+# %% tags=["hide-input"]
+def start_rows(shelf):
+    """What the states are made of before training, where training led, and what a reader finds at the end."""
+    columns = {
+        "signal": "state_signal_untrained",
+        "noise": "state_noise_untrained",
+        "training loss": "training_loss",
+        "light known": "light_known",
+        "place known": "place_known",
+        "colour known": "tint_known",
+        "MSE": "mse",
+        "F1": "f1",
+    }
+    rows = []
+    for entry in shelf.entries:
+        if shelf.here(entry):
+            found = {name: list(shelf.by_seed(entry, metric).values()) for name, metric in columns.items()}
+            means = {name: f"{sum(v) / len(v):.3g}" if v else "-" for name, v in found.items()}
+            rows.append({"model": label(entry), "seeds": len(shelf.runs(entry)), **means})
+    return pd.DataFrame(rows)
+
+
+tables = {world: start_rows(shelf) for world, shelf in starts.items()}
+beginnings = pd.concat(tables, names=["world", "row"]).reset_index("world").reset_index(drop=True)
+_ = results.save_table("oc_rims_start", beginnings)
+if len(beginnings):
+    display(styled(beginnings, "start"))
+
+
+def approach(shelf):
+    """How the training loss fell."""
+    here = [entry for entry in shelf.entries if shelf.here(entry)]
+    return training_curves(
+        {
+            label(entry): (
+                results.histories(entry, shelf.profile),
+                MUTED if "-plain/" in entry else colour_of(entry),
+            )
+            for entry in here
+        }
+    )
+
+
+# %% tags=["hide-input"]
+if starts["Moving Sprites"].here(SBD_S):
+    say("Moving Sprites:")
+    figure = approach(starts["Moving Sprites"])
+
+# %% tags=["hide-input"]
+if starts["Moving MNIST"].here(BCD):
+    say("Moving MNIST:")
+    figure = approach(starts["Moving MNIST"])
 
 # %% [markdown]
 # ## Which step is reported?

@@ -20,10 +20,11 @@ from rulebook.clips import Clip, Rollout
 from rulebook.evaluation.sheet import Sheet
 from rulebook.layers.rim_cells import ALL_ON
 from rulebook.measures import costs, readouts, tracking
+from rulebook.measures.audibility import signal_and_noise
 from rulebook.measures.frames import foreground_f1, predicted, ssim, thesis_mse
 from rulebook.models.base import VideoModel
 from rulebook.models.rims import CellModel
-from rulebook.seeds import derive
+from rulebook.seeds import derive, generator
 from rulebook.training.config import RunConfig
 from rulebook.worlds import naive
 from rulebook.worlds.moving_mnist import MovingMnist
@@ -85,7 +86,9 @@ def evaluate(config: RunConfig, model: VideoModel, sheet: Sheet) -> None:
     found = collect(model, clip, measure)
     write_scores(found, "", "predicted by the model", sheet, clip, by_frame=True)
     floors(world, clip, size, sheet)
-    knowledge(world, model, untrained(config), clip, sheet)
+    fresh = untrained(config)
+    knowledge(world, model, fresh, clip, sheet)
+    audible(fresh, clip[: size.few], sheet)
     if isinstance(model, CellModel):
         objects(found, sheet)
         before_training(config, clip[: size.few], sheet)
@@ -153,6 +156,24 @@ def knowledge(world: Thesis, model: VideoModel, fresh: VideoModel, clip: Clip, s
             what = f"of the next frame's {READ[name]}, read linearly from the states after frames 5 to {GIVEN - 2}"
             text = f"{what}; the reader is fitted to validation clips{when}"
             sheet.add(f"{name}_known{suffix}", found, "R2", len(new_truth), text)
+
+
+LOOKS = 8
+"""How often the same frames are looked at, with other draws."""
+
+
+def audible(fresh: VideoModel, clip: Clip, sheet: Sheet) -> None:
+    """Before the first step of training: do states speak of the frames, or of the draws that slots begin with?"""
+    seen = clip.frames[:, :GIVEN]
+    looks = [fresh.rollout(seen, given=GIVEN, noise=generator(draw)).states for draw in range(LOOKS)]
+    shown = [states[:, -1] for states in looks if states is not None]
+    if len(shown) < LOOKS:
+        return
+    text = f"of the states after frame {GIVEN - 2}, before the first step of training; {LOOKS} looks at the same clips"
+    for name, over, value in zip(
+        ("signal", "noise"), ("clips", "draws"), signal_and_noise(torch.stack(shown)), strict=True
+    ):
+        sheet.add(f"state_{name}_untrained", value, "standard deviation", len(seen), f"over {over} {text}")
 
 
 def known(model: VideoModel, clip: Clip) -> tuple[Tensor | None, Tensor]:

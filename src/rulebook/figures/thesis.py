@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import matplotlib.pyplot as plt
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import LogFormatter
@@ -50,12 +51,31 @@ def loss_curves(history: pd.DataFrame, *, level: float, name: str) -> Figure:
         xlabel="training step",
         ylabel="squared error of the next frame",
     )
-    axis = figure.axes[0]
-    # Plain numbers, between the powers of ten too where there are few of these.
-    axis.yaxis.set_major_formatter(LogFormatter())
-    axis.yaxis.set_minor_formatter(LogFormatter(minor_thresholds=(1.5, 0.5)))
+    axis = _plain_numbers(figure)
     axis.axhline(level, color=MUTED, linewidth=1, linestyle=":")
     axis.annotate(name, (1, level), xycoords=("axes fraction", "data"), ha="right", va="bottom", color=MUTED, size=8)
+    return figure
+
+
+def _plain_numbers(figure: Figure) -> Axes:
+    """Plain numbers, between the powers of ten too where there are few of these."""
+    axis = figure.axes[0]
+    axis.yaxis.set_major_formatter(LogFormatter())
+    axis.yaxis.set_minor_formatter(LogFormatter(minor_thresholds=(1.5, 0.5)))
+    return axis
+
+
+def training_curves(histories: Mapping[str, tuple[pd.DataFrame, str]], *, smooth: int = 10) -> Figure:
+    """Name -> (history of its runs, colour): training losses over steps, every seed, means over ``smooth`` lines."""
+    groups = {}
+    for name, (history, colour) in histories.items():
+        lines = []
+        for _, part in history[history["split"] == "train"].groupby("seed"):
+            mean = part["error"].rolling(smooth, min_periods=1).mean()
+            lines.append((part["step"].to_numpy(), mean.to_numpy()))
+        groups[name] = (lines, colour)
+    figure = lines_of_seeds(groups, xlabel="training step", ylabel="squared error of the next frame")
+    _plain_numbers(figure)
     return figure
 
 

@@ -23,7 +23,7 @@ from torch import Tensor, nn
 
 from rulebook.clips import Rollout
 from rulebook.layers.rim_cells import Step, Switches
-from rulebook.layers.thesis_vision import Picture, fast
+from rulebook.layers.thesis_vision import DARK, Picture, fast
 from rulebook.models.next_frame import NextFrameModel, NextFrameSpec, Percept, Trace
 
 
@@ -72,6 +72,13 @@ class ConvLSTM(NextFrameModel):
         inner = (patch, *spec.channels[:-1])
         self.layers = nn.ModuleList(ConvLSTMCell(a, b, spec.kernel) for a, b in zip(inner, spec.channels, strict=True))
         self.out = nn.Conv2d(sum(spec.channels), patch, 1)
+        if spec.begin_with == "signal":
+            self.make_audible()
+
+    @torch.no_grad()
+    def make_audible(self) -> None:
+        assert self.out.bias is not None
+        self.out.bias.fill_(DARK)
 
     def perceive(self, frames: Float[Tensor, "clip time channel height width"], noise: torch.Generator) -> Percept:
         size = {"p": self.spec.patch, "q": self.spec.patch}

@@ -37,6 +37,8 @@ class GRU(NextFrameModel):
         self.encoder = VectorEncoder(spec.vision, frame_shape)
         self.cell = nn.GRUCell(spec.vision.dim, spec.state)
         self.decoder = ConcatenatingDecoder(spec.vision, spec.state, frame_shape)
+        if spec.begin_with == "signal":
+            self.make_audible()
 
     def perceive(self, frames: Float[Tensor, "clip time channel height width"], noise: torch.Generator) -> Percept:
         vectors = self.encoder(rearrange(frames, "b t c h w -> (b t) c h w"))

@@ -7,7 +7,7 @@ time loop and all states decoded after it, each in one batch; only the recurrenc
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import torch
 from einops import rearrange
@@ -18,7 +18,7 @@ from torch import Tensor
 from rulebook.clips import Rollout
 from rulebook.layers.perception import frame_error
 from rulebook.layers.rim_cells import ALL_ON, Step, Switches
-from rulebook.layers.thesis_vision import Picture
+from rulebook.layers.thesis_vision import FrameDecoder, Picture
 from rulebook.models.base import ModelSpec, VideoModel, some_frames
 from rulebook.seeds import generator
 
@@ -28,6 +28,9 @@ class NextFrameSpec(ModelSpec):
 
     drawn_frames: int | None = Field(None, ge=1)
     """Predicted frames that are drawn per clip and step in training (``some_frames``); None: all."""
+    begin_with: Literal["pytorch", "signal"] = "pytorch"
+    """What weights are before training: PyTorch's defaults, or those from which pictures begin dark and states speak of
+    the frame (``make_audible``)."""
 
 
 @dataclass
@@ -66,6 +69,13 @@ class NextFrameModel(VideoModel):
     def __init__(self, spec: NextFrameSpec):
         super().__init__()
         self.drawn_frames = spec.drawn_frames
+
+    def make_audible(self) -> None:
+        """Begin with dark pictures, as nearly all pixels are: else training learns darkness first, in steps that are
+        large enough to spoil what states say of the frame."""
+        decoder = self.decoder
+        assert isinstance(decoder, FrameDecoder), f"{type(self).__name__} does not say how its pictures begin dark."
+        decoder.darken()
 
     def perceive(self, frames: Float[Tensor, "clip time channel height width"], noise: torch.Generator) -> Percept:
         """What the recurrence is fed, for all these frames at once."""

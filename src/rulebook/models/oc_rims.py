@@ -29,7 +29,7 @@ from rulebook.clips import Rollout
 from rulebook.layers.rim_cells import CellsSpec, RimCells
 from rulebook.layers.schemata import Schemata
 from rulebook.layers.slot_attention import SlotAttention
-from rulebook.layers.thesis_vision import DECODERS, FrameDecoder, MapEncoder, ThesisVisionSpec
+from rulebook.layers.thesis_vision import DECODERS, MapEncoder, ThesisVisionSpec
 from rulebook.models.next_frame import NextFrameSpec, Percept, Trace
 from rulebook.models.rims import CellModel
 
@@ -50,8 +50,6 @@ class OCRIMsSpec(NextFrameSpec):
     cells: CellsSpec = CellsSpec()
     decoder: Literal["cat", "bcd", "sbd"] = "bcd"
     """How states become frames."""
-    begin_with: Literal["pytorch", "signal"] = "pytorch"
-    """What weights are before training: PyTorch's defaults, or those with the frame made audible (``make_audible``)."""
 
     def build(self, frame_shape: tuple[int, int, int]) -> OCRIMs:
         return OCRIMs(self, frame_shape)
@@ -59,8 +57,6 @@ class OCRIMsSpec(NextFrameSpec):
 
 class OCRIMs(CellModel):
     """RIM cells between slots and a component-wise decoder."""
-
-    decoder: FrameDecoder
 
     def __init__(self, spec: OCRIMsSpec, frame_shape: tuple[int, int, int]):
         super().__init__(spec)
@@ -79,14 +75,12 @@ class OCRIMs(CellModel):
 
     @torch.no_grad()
     def make_audible(self) -> None:
-        """Weights from which states speak of the frame more than of the draws that slots begin with, and pictures begin
-        dark, as nearly all pixels are.
+        """Dark pictures, and weights from which states speak of the frame more than of the draws that slots begin with.
 
         As PyTorch starts them, cells of the feature map are averaged by slots that hardly differ, slots by cells that
-        hardly differ: the states of six cells then vary 4 times as much with the draws as with the frame (standard
-        deviations 0.039 and 0.011; so begun: 0.07 and 0.14). And from grey pictures training learns darkness first, so
-        fast that colour is lost from the states on the way. Measured by measures/audibility.py.
+        hardly differ: states then vary 4 times as much with the draws as with the frame (measures/audibility.py).
         """
+        super().make_audible()
         if self.slots is not None:
             self.slots.start_log_std.fill_(-1.5)
             self.slots.to_value.weight.mul_(6)
@@ -94,7 +88,6 @@ class OCRIMs(CellModel):
         dynamics = self.cells.dynamics
         grus = dynamics.grus if isinstance(dynamics, Schemata) else dynamics
         grus.of_input.weight.mul_(3)
-        self.decoder.darken()
 
     def perceive(self, frames: Float[Tensor, "clip time channel height width"], noise: torch.Generator) -> Percept:
         clips, length = frames.shape[:2]

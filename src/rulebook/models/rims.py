@@ -92,6 +92,8 @@ class RIMs(CellModel):
         self.encoder = VectorEncoder(spec.vision, frame_shape)
         self.cells = RimCells(spec.cells, spec.vision.dim)
         self.decoder = ConcatenatingDecoder(spec.vision, spec.cells.cells * spec.cells.state, frame_shape)
+        if spec.begin_with == "signal":
+            self.make_audible()
 
     def perceive(self, frames: Float[Tensor, "clip time channel height width"], noise: torch.Generator) -> Percept:
         vectors = self.encoder(rearrange(frames, "b t c h w -> (b t) c h w"))

@@ -21,6 +21,7 @@ from rulebook.claims.claim import number
 from rulebook.claims.rules import Summary
 from rulebook.models.conv_lstm import ConvLSTMSpec
 from rulebook.models.gru import GRUSpec
+from rulebook.models.next_frame import NextFrameSpec
 from rulebook.models.oc_rims import OCRIMsSpec
 from rulebook.models.rims import RIMsSpec
 from rulebook.publishing.pages import Shelf
@@ -83,6 +84,13 @@ class OneProfile(Shelf):
 
 def described(entry: str) -> dict[str, str]:
     """Model, decoder and numbers of modules of a catalogue entry, as the thesis's tables have them."""
+    row = _described(entry)
+    laptop = CATALOGUE.entries[entry].recipes["laptop"].model
+    assert isinstance(laptop, NextFrameSpec)
+    return row if laptop.begin_with == "signal" else {**row, "model": f"{row['model']}, plain"}
+
+
+def _described(entry: str) -> dict[str, str]:
     spec = CATALOGUE.entries[entry].recipes["paper"].model
     if isinstance(spec, ConvLSTMSpec):
         return {"model": "ConvLSTM", "decoder": "-", "modules": "-"}

@@ -20,20 +20,25 @@ MOMENTUM = 0.95
 ROUNDS = 5
 QUINTIC = (3.4445, -4.7750, 2.0315)
 """Coefficients of one round of the iteration: x, x^3 and x^5 of every singular value."""
+BIG = 2**18
+"""Entries from which on a matrix is rounded to bfloat16."""
 RMS = 0.2
 """Root mean square of an update, as Adam's usually have: so both take the same learning rate."""
 
 
 def orthogonal(matrices: Tensor) -> Tensor:
     """The same singular vectors, all singular values about 1 [batch, rows, columns]."""
-    x = matrices / (matrices.flatten(1).norm(dim=1)[:, None, None] + 1e-7)
+    kind = matrices.dtype
+    # As PyTorch's Muon; small ones are faster in float32 on CPUs.
+    x = matrices.bfloat16() if matrices[0].numel() > BIG else matrices
+    x = x / (x.flatten(1).norm(dim=1)[:, None, None] + 1e-7)
     tall = x.shape[1] > x.shape[2]
     x = x.mT if tall else x
     one, three, five = QUINTIC
     for _ in range(ROUNDS):
         square = x @ x.mT
         x = one * x + (three * square + five * square @ square) @ x
-    return x.mT if tall else x
+    return (x.mT if tall else x).to(kind)
 
 
 def as_matrices(weight: Tensor) -> Tensor:
@@ -47,8 +52,7 @@ def is_matrix(name: str, weight: Tensor) -> bool:
 
 
 class Muon(torch.optim.Optimizer):
-    """Momentum, made orthogonal. Unlike torch.optim.Muon it takes kernels and grouped layers, and does not round to
-    bfloat16, which is slower than float32 on CPUs."""
+    """Momentum, made orthogonal. Unlike torch.optim.Muon it takes kernels and grouped layers."""
 
     def __init__(self, groups: Iterable[dict[str, Any]], lr: float):
         super().__init__(groups, {"lr": lr})
