@@ -301,14 +301,14 @@ if any(digits.here(entry) for entry in digits.entries):
 # %% [markdown]
 # ## What the start and the optimiser are worth
 #
-# Trained like the others (Adam, weights as PyTorch begins them) OC-RIMs are slow at this size: *plain* below. Two
-# things hold them back. Slots begin as random draws and hardly differ in what they read, and so do cells: what reaches
-# the states is the draws, and little of the frame. And where a loss sees a long product of matrices, directions grow in
-# proportion to what they are: light first, places next, colours late. So the other rows of OC-RIMs begin with weights
-# that let the frame be heard, and with dark pictures, and are trained by Muon, which makes all directions of an update
-# alike. Models without slots have neither trouble. Signal and noise: how much the untrained states differ between
-# clips, and between two looks at the same clip.
-
+# With Adam, from the weights that PyTorch draws, all these models learn slowly, and OC-RIMs slowest: *plain* below.
+# Three things hold them back. Grey pictures must become black ones, and the large steps that this takes spoil what
+# states say of the frame. Slots begin as random draws and hardly differ in what they read, and so do cells: what
+# reaches the states of OC-RIMs is the draws, and little of the frame. And where a loss sees a long product of matrices,
+# directions grow in proportion to what they are: light first, places next, colours late. So the rows of the tables
+# above begin with dark pictures and, with slots, with weights that let the frame be heard; and they are trained by
+# Muon, which gives all directions of an update the same length. Signal and noise: how much untrained states differ
+# between clips, and between two looks at the same clip.
 
 # %% tags=["hide-input"]
 def start_rows(shelf):

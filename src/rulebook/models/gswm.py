@@ -33,12 +33,12 @@ Differences from the paper and the authors' code:
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import replace
 from typing import ClassVar
 
 import torch
 from einops import einsum, rearrange, repeat
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from pydantic import Field
 from torch import Tensor
 
@@ -54,8 +54,9 @@ from rulebook.layers.glimpse import (
     paste,
     pixel_centres,
 )
-from rulebook.layers.interaction import History, ObjectMemory, mlp
+from rulebook.layers.interaction import ObjectMemory, mlp
 from rulebook.layers.perception import frame_error
+from rulebook.layers.scenes import Objects, Scene, add, per_frame, stack
 from rulebook.layers.selection import gaussian_kl
 from rulebook.models.base import ModelSpec, VideoModel
 
@@ -109,40 +110,6 @@ class GSWMSpec(ModelSpec):
 
     def build(self, frame_shape: tuple[int, int, int]) -> GSWM:
         return GSWM(self, frame_shape)
-
-
-# ---- what objects are ---------------------------------------------------------------------------------------------
-
-
-@dataclass
-class Objects:
-    """The latent variables of objects, each [batch, object, size]."""
-
-    presence: Tensor
-    depth: Tensor
-    where: Tensor
-    what: Tensor
-    dyna: Tensor
-
-    def features(self) -> Float[Tensor, "batch object features"]:
-        return torch.cat([getattr(self, f.name) for f in fields(self)], dim=-1)
-
-    def take(self, index: Int[Tensor, "batch some"]) -> Objects:
-        values = (getattr(self, f.name) for f in fields(self))
-        return Objects(*(value.gather(1, repeat(index, "b n -> b n d", d=value.shape[-1])) for value in values))
-
-    def join(self, other: Objects) -> Objects:
-        return Objects(*(torch.cat([getattr(self, f.name), getattr(other, f.name)], dim=1) for f in fields(self)))
-
-
-@dataclass
-class Scene:
-    """The objects of a frame, what they went through, and what it cost to say so."""
-
-    objects: Objects
-    posterior: History
-    prior: History
-    kl: dict[str, Float[Tensor, " batch"]] = field(default_factory=dict)
 
 
 class GSWM(VideoModel):
@@ -279,7 +246,7 @@ class GSWM(VideoModel):
         kl = {"kl_dyna": gaussian_kl(mean, std, prior_mean, prior_std).sum(dim=1)}
         if leaving:
             kl["kl_presence"] = bernoulli_kl(logits, self.spec.presence_prior).sum(dim=(1, 2))
-        return replace(scene, objects=objects, kl=_add(scene.kl, kl))
+        return replace(scene, objects=objects, kl=add(scene.kl, kl))
 
     def changed(self, old: Objects, dyna: Tensor, noise: torch.Generator | None) -> tuple[Tensor, Objects]:
         """p(presence, depth, where, what | z_dyna): gated changes of what was there, and the presence logits."""
@@ -345,16 +312,16 @@ class GSWM(VideoModel):
             awake = (coin >= self.spec.discovery_dropout).float()
             found = replace(found, presence=found.presence * rearrange(awake, "b -> b 1 1"))
             kl = {name: nats * awake for name, nats in kl.items()}
-        return self.take_in(replace(scene, kl=_add(scene.kl, kl)), found)
+        return self.take_in(replace(scene, kl=add(scene.kl, kl)), found)
 
     def losses(
         self, frames: Float[Tensor, "clip time channel height width"], noise: torch.Generator
     ) -> dict[str, Float[Tensor, ""]]:
         """The negative evidence lower bound per frame, term by term; ``nll`` up to its constant."""
         scenes = self.track(frames, frames.shape[1], self.spec.propagations, noise)
-        painted, _, _ = self.render(_stack([scene.objects for scene in scenes]))
+        painted, _, _ = self.render(stack([scene.objects for scene in scenes]))
         error = frame_error(painted, rearrange(frames, "b t c h w -> (b t) c h w")).mean()
-        kl = {name: _per_frame(scenes, name).mean() for name in KLS}
+        kl = {name: per_frame(scenes, name).mean() for name in KLS}
         return {"nll": error / (2 * self.spec.sigma**2), **kl}
 
     # ---- rollouts -----------------------------------------------------------------------------------------------
@@ -380,7 +347,7 @@ class GSWM(VideoModel):
         """``positions`` are the centres of the boxes; an object that is absent in the first frame stands far outside,
         where nothing is matched to it. ``extra``: boxes and presence of every object."""
         length = len(scenes)
-        objects = _stack([scene.objects for scene in scenes])
+        objects = stack([scene.objects for scene in scenes])
         painted, rgb, masks = self.render(objects)
 
         def timed(flat: Tensor) -> Tensor:
@@ -396,26 +363,8 @@ class GSWM(VideoModel):
             slot_masks=timed(masks),
             states=timed(objects.what),
             positions=torch.where(absent, -1e3, centres),
-            losses={name: _per_frame(scenes, name) for name in KLS},
+            losses={name: per_frame(scenes, name) for name in KLS},
             extra={"boxes": timed(objects.where), "presence": presence},
         )
         rollout.losses["error"] = frame_error(rollout.frames, frames)
         return rollout
-
-
-def _add(one: dict[str, Tensor], other: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Sums of what either has."""
-    return {name: sum(part[name] for part in (one, other) if name in part) for name in {**one, **other}}  # type: ignore[misc]
-
-
-def _per_frame(scenes: list[Scene], name: str) -> Float[Tensor, "clip time"]:
-    """One KL term of every frame; a term that a frame has no use for is 0."""
-    zero = torch.zeros_like(scenes[0].kl[name])
-    return torch.stack([scene.kl.get(name, zero) for scene in scenes], dim=1)
-
-
-def _stack(objects: list[Objects]) -> Objects:
-    """The objects of all frames as one batch, clip by clip."""
-    return Objects(
-        *(rearrange([getattr(frame, f.name) for frame in objects], "t b n d -> (b t) n d") for f in fields(Objects))
-    )

@@ -114,10 +114,14 @@ def _epochs(config: RunConfig) -> str:
     return f"{config.training.stages[0].batch * config.training.steps / PAPER_CLIPS[MNIST]:.3g}"
 
 
+BEGINNINGS = {"pytorch": "PyTorch's", "signal": "dark pictures, louder slots"}
+"""What ``begin_with`` means, in a table."""
+
 SETTINGS = (
     Setting("learning rate", "0.0007", "0.0007, constant", lambda run, _: _rate(run.training)),
     Setting("batch size", "32", "32", lambda run, _: str(run.training.stages[0].batch)),
-    Setting("optimizer", "Adam", "Adam", lambda run, _: "Adam"),
+    Setting("optimizer", "Adam", "Adam", lambda run, _: run.training.optimiser.title()),
+    Setting("weights before training", "-", "PyTorch's", lambda _, spec: BEGINNINGS[spec.begin_with]),
     Setting("gradient clipped at", "-", "norm 1", lambda run, _: f"norm {run.training.clip_norm:g}"),
     Setting("epochs of 10,000 clips", "400", "400", lambda run, _: _epochs(run)),
     Setting("steps", "125,000", "125,000", lambda run, _: f"{run.training.steps:,}"),
