@@ -191,3 +191,16 @@ def test_numbers_of_the_training_come_from_its_history():
     values = {name: metric["value"] for name, metric in sheet.metrics.items()}
     assert values["training_loss"] == 80 and values["loss_jump"] == 0
     assert (values["validation_best_step"], values["validation_loss_best"], values["validation_loss"]) == (10, 5, 7)
+
+
+@torch.no_grad()
+def test_states_that_depend_on_no_draw_have_no_noise():
+    config = CATALOGUE.find("gru-cat/moving-mnist/smoke/s0")
+    clip = config.world.sample(6, 0, split="test")
+    heard: dict[str, dict[str, float]] = {}
+    for name in ("gru-cat", "oc-rims-bcd-6-3"):
+        sheet = Sheet()
+        oc_rims.audible(oc_rims.untrained(CATALOGUE.find(f"{name}/moving-mnist/smoke/s0")), clip, sheet)
+        heard[name] = {key: metric["value"] for key, metric in sheet.metrics.items()}
+    assert heard["gru-cat"]["state_noise_untrained"] == 0 < heard["gru-cat"]["state_signal_untrained"]
+    assert heard["oc-rims-bcd-6-3"]["state_noise_untrained"] > 0

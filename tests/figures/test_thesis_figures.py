@@ -19,6 +19,7 @@ from rulebook.figures.thesis import (
     over_horizon,
     prediction_rows,
     shares_beside,
+    training_curves,
 )
 from rulebook.figures.thesis_diagrams import modular_network, oc_rims_overview
 
@@ -55,6 +56,18 @@ def test_losses_are_drawn_for_each_seed_and_split():
     curves = [line for line in axis.lines if len(line.get_xdata()) == 2 and line.get_xdata()[0] == 10]
     assert len(curves) == 4
     assert all(np.allclose(line.get_ydata(), [8, 7]) for line in curves)
+
+
+def test_training_curves_are_means_over_lines_of_the_training_clips_alone():
+    rows = [
+        {"step": step, "seed": seed, "split": split, "error": 9.0 - step if split == "train" else 100.0}
+        for seed in (0, 1)
+        for split in ("train", "validation")
+        for step in (1, 2, 3)
+    ]
+    axis = training_curves({"plain": (pd.DataFrame(rows), "black")}, smooth=2).axes[0]
+    assert len(axis.lines) == 2
+    assert all(np.allclose(line.get_ydata(), [8, 7.5, 6.5]) for line in axis.lines)
 
 
 def test_the_horizon_has_every_seed_their_mean_and_the_floors():

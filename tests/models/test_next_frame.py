@@ -11,6 +11,7 @@ from rulebook.evaluation.evaluate import load_model
 from rulebook.layers.perception import frame_error
 from rulebook.layers.rim_cells import ALL_ON, CellsSpec
 from rulebook.layers.thesis_vision import ThesisVisionSpec
+from rulebook.measures.audibility import signal_and_noise
 from rulebook.models.conv_lstm import ConvLSTMSpec
 from rulebook.models.gru import GRUSpec
 from rulebook.models.next_frame import NextFrameModel, NextFrameSpec
@@ -163,3 +164,27 @@ def test_training_path(name, tmp_path):
     with torch.no_grad():
         rollout = model.rollout(frames, given=2)
     assert rollout.frames.shape == frames[:, 1:].shape and bool(rollout.frames.isfinite().all())
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("name", SPECS)
+def test_a_start_with_a_signal_is_dark(name):
+    spec = SPECS[name]
+    dark, grey = (built(spec.model_copy(update={"begin_with": start})) for start in ("signal", "pytorch"))
+    seen = clips()
+    assert dark.rollout(seen, given=6).frames.mean() < 0.2 < 0.4 < grey.rollout(seen, given=6).frames.mean()
+
+
+@torch.no_grad()
+def test_a_start_with_a_signal_lets_the_frame_be_heard():
+    """At laptop size: the states of OC-RIMs speak of the draws at PyTorch's start, and of the frames at ours."""
+    louder = {}
+    for name in ("oc-rims-sbd-6-3", "oc-rims-sbd-6-3-plain"):
+        config = CATALOGUE.find(f"{name}/moving-sprites/laptop/s0")
+        torch.manual_seed(0)
+        model = config.model.build(config.world.frame_shape).eval()
+        seen = config.world.sample(24, 0, length=4, split="validation").frames
+        looks = [model.rollout(seen, given=4, noise=generator(draw)).states for draw in range(4)]
+        signal, noise = signal_and_noise(torch.stack([states[:, -1] for states in looks if states is not None]))
+        louder[name] = signal / noise
+    assert louder["oc-rims-sbd-6-3"] > 1 > 0.5 > louder["oc-rims-sbd-6-3-plain"], louder

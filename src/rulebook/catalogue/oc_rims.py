@@ -211,11 +211,11 @@ def exhibits(*labels: str) -> tuple[str, ...]:
 
 
 COST = {
-    "gru": ("2.6 M multiply-adds a frame, 9 minutes of one core", "24 M multiply-adds a frame; 2 hours of one H200"),
-    "rims": ("2.3 M multiply-adds a frame, 13 minutes of one core", "24 M multiply-adds a frame; 3 hours of one H200"),
-    "cat": ("3.0 M multiply-adds a frame, 17 minutes of one core", "25 M multiply-adds a frame; 3 hours of one H200"),
+    "gru": ("2.6 M multiply-adds a frame, 20 minutes of one core", "24 M multiply-adds a frame; 2 hours of one H200"),
+    "rims": ("2.3 M multiply-adds a frame, 20 minutes of one core", "24 M multiply-adds a frame; 3 hours of one H200"),
+    "cat": ("3.0 M multiply-adds a frame, 22 minutes of one core", "25 M multiply-adds a frame; 3 hours of one H200"),
     "bcd": ("6.8 M multiply-adds a frame, 25 minutes of one core", "115 M multiply-adds a frame; 4 hours of one H200"),
-    "sbd": ("9.2 M multiply-adds a frame, 26 minutes of one core", "216 M multiply-adds a frame; 5 hours of one H200"),
+    "sbd": ("9.2 M multiply-adds a frame, 25 minutes of one core", "216 M multiply-adds a frame; 5 hours of one H200"),
     "conv-lstm": (
         "8.3 M multiply-adds a frame, 14 minutes of one core",
         "997 M multiply-adds a frame; 8 hours of one H200",
