@@ -10,7 +10,7 @@ import torch
 
 from rulebook.catalogue import CATALOGUE
 from rulebook.figures.diagrams import as_svg
-from rulebook.figures.style import GIVEN, PREDICTED, SLOT_COLOURS, use_house_style
+from rulebook.figures.style import GIVEN, PREDICTED, SLOT_COLOURS, pale, use_house_style
 from rulebook.figures.thesis import (
     before_and_after,
     cell_rows,
@@ -104,3 +104,8 @@ def test_shares_stand_beside_thesis_and_untrained():
     points = sorted(float(line.get_xdata()[0]) for line in figure.axes[0].lines if line.get_linestyle() == "None")
     assert points == [0.7, 0.75, 0.8, 0.9]
     assert [text.get_text() for text in figure.axes[0].get_yticklabels()] == ["a", "b"]
+
+
+def test_a_pale_colour_lies_between_the_colour_and_white():
+    assert pale("#000000", 1) == "#000000" and pale("#102030", 0) == "#ffffff"
+    assert pale("#0000ff", 0.5) == "#8080ff"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import matplotlib as mpl
+from matplotlib.colors import to_hex, to_rgb
 from matplotlib.figure import Figure
 
 INK, MUTED, PAPER = "#22262b", "#8a929b", "#ffffff"
@@ -41,6 +42,12 @@ def use_house_style() -> None:
             "svg.hashsalt": "rulebook",
         }
     )
+
+
+def pale(colour: str, share: float = 0.45) -> str:
+    """The colour with so much of it left, the rest white."""
+    red, green, blue = (1 - share * (1 - part) for part in to_rgb(colour))
+    return to_hex((red, green, blue))
 
 
 def save(figure: Figure, path: Path) -> None:

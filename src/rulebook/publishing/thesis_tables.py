@@ -87,7 +87,7 @@ def described(entry: str) -> dict[str, str]:
     row = _described(entry)
     laptop = CATALOGUE.entries[entry].recipes["laptop"].model
     assert isinstance(laptop, NextFrameSpec)
-    return row if laptop.begin_with == "signal" else {**row, "model": f"{row['model']}, plain"}
+    return row if laptop.begin_with == "signal" else {**row, "model": f"{row['model']} (plain)"}
 
 
 def _described(entry: str) -> dict[str, str]:
