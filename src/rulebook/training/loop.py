@@ -18,7 +18,7 @@ from rulebook.seeds import derive, generator
 from rulebook.training.config import RunConfig
 from rulebook.training.distribution import Team, join_team, leave_team, speaks_of_a_lost_process
 from rulebook.training.faults import Fault, Interrupted, shown
-from rulebook.training.precision import autocast
+from rulebook.training.precision import autocast, rounded
 from rulebook.training.progress import Progress, duration
 from rulebook.training.provenance import code_state, device_name, versions
 from rulebook.training.runfolder import RunFolder
@@ -163,6 +163,7 @@ class Slice:
             "device": device_name(self.team.device),
             "processes": self.team.size,
             "threads": self.training.threads,
+            "bfloat16": rounded(self.training, self.team.device),
             **code_state(),
             "versions": versions(),
         }

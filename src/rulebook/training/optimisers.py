@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from rulebook.training.config import Training
+from rulebook.training.precision import rounds_fast
 from rulebook.training.schedules import parameter_groups
 
 MOMENTUM = 0.95
@@ -21,7 +22,7 @@ ROUNDS = 5
 QUINTIC = (3.4445, -4.7750, 2.0315)
 """Coefficients of one round of the iteration: x, x^3 and x^5 of every singular value."""
 BIG = 2**18
-"""Entries from which on a matrix is rounded to bfloat16."""
+"""Entries from which on a matrix is rounded to bfloat16, where that is faster."""
 RMS = 0.2
 """Root mean square of an update, as Adam's usually have: so both take the same learning rate."""
 
@@ -29,8 +30,8 @@ RMS = 0.2
 def orthogonal(matrices: Tensor) -> Tensor:
     """The same singular vectors, all singular values about 1 [batch, rows, columns]."""
     kind = matrices.dtype
-    # As PyTorch's Muon; small ones are faster in float32 on CPUs.
-    x = matrices.bfloat16() if matrices[0].numel() > BIG else matrices
+    # As PyTorch's Muon; small ones are faster in float32.
+    x = matrices.bfloat16() if matrices[0].numel() > BIG and rounds_fast(matrices.device) else matrices
     x = x / (x.flatten(1).norm(dim=1)[:, None, None] + 1e-7)
     tall = x.shape[1] > x.shape[2]
     x = x.mT if tall else x

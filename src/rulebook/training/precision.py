@@ -37,5 +37,17 @@ def set_arithmetic(training: Training) -> None:
     torch.backends.cudnn.allow_tf32 = training.tf32
 
 
+def rounds_fast(device: torch.device) -> bool:
+    """Whether this processor multiplies faster in bfloat16: GPUs do, and CPUs with tile registers (AMX). On a CPU that
+    has bfloat16 instructions and no tiles, VIM's training step takes a fifth to a third longer than in float32."""
+    able = torch.cpu.get_capabilities() if hasattr(torch.cpu, "get_capabilities") else {}
+    return device.type == "cuda" or bool(able.get("amx_bf16", False))
+
+
+def rounded(training: Training, device: torch.device) -> bool:
+    """Whether products are rounded to bfloat16: where the settings allow it and it saves time."""
+    return training.bf16 and rounds_fast(device)
+
+
 def autocast(training: Training, device: torch.device) -> torch.autocast:
-    return torch.autocast(device.type, torch.bfloat16, enabled=training.bf16)
+    return torch.autocast(device.type, torch.bfloat16, enabled=rounded(training, device))
