@@ -48,3 +48,11 @@ def test_a_damaged_weight(root, capsys):
 def test_an_empty_house(tmp_path, capsys):
     code, text = doctor(tmp_path / "none", capsys)
     assert code == 0 and "0 run(s) are shipped" in text
+
+
+@pytest.mark.parametrize(("tiles", "kind"), [(True, "in bfloat16"), (False, "in float32, which is faster here")])
+def test_how_products_are_made(tiles, kind, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"amx_bf16": tiles})
+    assert f"Products in training: {kind}" in doctor(tmp_path / "none", capsys)[1]
+    assert json.loads(doctor(tmp_path / "none", capsys, "--json")[1])["bfloat16"] is tiles

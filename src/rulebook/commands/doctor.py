@@ -20,7 +20,7 @@ import tyro
 
 from rulebook.catalogue import CATALOGUE
 from rulebook.training.config import PROFILES
-from rulebook.training.precision import choose_device
+from rulebook.training.precision import choose_device, rounds_fast
 from rulebook.training.provenance import device_name, versions
 from rulebook.training.runfolder import PROVENANCE, check_manifest
 
@@ -61,6 +61,7 @@ def examine(root: Path) -> dict[str, Any]:
         "device": {"type": device.type, "name": device_name(device), "count": max(torch.cuda.device_count(), 1)},
         "cores": os.cpu_count(),
         "threads": torch.get_num_threads(),
+        "bfloat16": rounds_fast(device),
         "missing_modules": {use: [name for name in names if not has(name)] for use, names in NEEDED.items()},
         "runs": sorted(finished),
         "damaged": [sentence for folder in folders for sentence in check_manifest(folder)],
@@ -89,6 +90,10 @@ def report(found: dict[str, Any]) -> str:
     device = found["device"]
     kind = f"{device['count']} CUDA device(s)" if device["type"] == "cuda" else "no CUDA device, so the CPU"
     lines.append(f"Device: {kind}: {device['name']}; {found['cores']} cores, {found['threads']} thread(s) per process.")
+    lines.append(
+        "Products in training: "
+        + ("in bfloat16 where a recipe allows it." if found["bfloat16"] else "in float32, which is faster here.")
+    )
     for use, names in found["missing_modules"].items():
         if names:
             lines.append(
