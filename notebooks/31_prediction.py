@@ -309,8 +309,8 @@ if any(digits.here(entry) for entry in digits.entries):
 # %% [markdown]
 # ## What the start and the optimiser are worth
 #
-# With Adam, from the weights that PyTorch draws, all these models learn more slowly, and OC-RIMs by far: *plain* below.
-# Three things seem to hold them back. Grey pictures must become black ones, and the large steps that this takes spoil
+# With Adam, from the weights that PyTorch draws, all these models learn more slowly, OC-RIMs on Moving Sprites by far:
+# *plain* below. Three things seem to hold them back. Grey pictures must become black ones, and the large steps that this takes spoil
 # what states say of the frame. Slots begin as random draws and hardly differ in what they read, and so do cells: what
 # reaches the states of OC-RIMs is the draws, and little of the frame. And where a loss sees a long product of matrices,
 # directions grow in proportion to what they are: light first, places next, colours late. So the rows of the tables

@@ -6,7 +6,7 @@ thesis's. 8 of the 19 predicted frames are drawn per step, 4 where a decoder dra
 of a step: a fraction of the cost, the same error on average. All rows of a profile take as many steps of as many clips.
 
 Laptop rows are trained by Muon, from dark pictures and, in OC-RIMs, a start that lets the frame be heard. As PyTorch
-starts them, with Adam, every model learns more slowly, OC-RIMs by far: the ``-plain`` rows.
+starts them, with Adam, every model learns more slowly, OC-RIMs on sprites by far: the ``-plain`` rows.
 
 Multiply-adds stand in the costs; 25 GFLOP/s of useful work per core and 6 FLOP per multiply-add of a training step turn
 them into minutes.
