@@ -310,13 +310,13 @@ if any(digits.here(entry) for entry in digits.entries):
 # ## What the start and the optimiser are worth
 #
 # With Adam, from the weights that PyTorch draws, all these models learn more slowly, OC-RIMs on Moving Sprites by far:
-# *plain* below. Three things seem to hold them back. Grey pictures must become black ones, and the large steps that this takes spoil
-# what states say of the frame. Slots begin as random draws and hardly differ in what they read, and so do cells: what
-# reaches the states of OC-RIMs is the draws, and little of the frame. And where a loss sees a long product of matrices,
-# directions grow in proportion to what they are: light first, places next, colours late. So the rows of the tables
-# above begin with dark pictures and, with slots, with weights that let the frame be heard; and they are trained by
-# Muon, which gives all directions of an update the same length. Signal and noise: how much untrained states differ
-# between clips, and between two looks at the same clip.
+# *plain* below. Three things seem to hold them back. Grey pictures must become black ones, and the large steps that
+# this takes spoil what states say of the frame. Slots begin as random draws and hardly differ in what they read, and so
+# do cells: what reaches the states of OC-RIMs is the draws, and little of the frame. And where a loss sees a long
+# product of matrices, directions grow in proportion to what they are: light first, places next, colours late. So the
+# rows of the tables above begin with dark pictures and, with slots, with weights that let the frame be heard; and they
+# are trained by Muon, which gives all directions of an update the same length. Signal and noise: how much untrained
+# states differ between clips, and between two looks at the same clip.
 
 
 # %% tags=["hide-input"]
