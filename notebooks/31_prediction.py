@@ -193,7 +193,7 @@ styled(table, "part42") if not digits.here(LSTM, GRU, RIMS, BCD) else None
 race(digits, (BCD, GRU), (BCD, RIMS), (RIMS, GRU), (LSTM, BCD))
 rivals = {entry: list(digits.by_seed(entry, "mse").values()) for entry in (LSTM, GRU, RIMS, BCD) if digits.here(entry)}
 say(
-    "ConvLSTM, on which the thesis spends one line, predicts best of these. Our guess: its states lie on the grid of the"
+    "ConvLSTM, on which the thesis spends one line, predicts best of these. Our guess: its states lie on the grid of a"
     " frame and small kernels move them, so that no digit has to pass through a vector and be painted from it again."
     if LSTM in rivals and min(rivals, key=lambda entry: sum(rivals[entry]) / len(rivals[entry])) == LSTM
     else ""
