@@ -114,6 +114,8 @@ floor_table = pd.DataFrame(
         for name, floor in floors.items()
     ]
 ).set_index("form")
+# A floor of zero is a difference of equal sums: some 1e-16, of either sign, as the processor rounds.
+floor_table = floor_table.round(4) + 0.0
 results.save_table("random_walk_floors", floor_table.reset_index())
 floor_table.round(1)
 
