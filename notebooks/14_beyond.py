@@ -263,10 +263,10 @@ if ahead:
 # %% [markdown]
 # ## What does the training need?
 #
-# Ours warms up the weights of the KL terms: module choices are cheap at first and the Gaussian dear, and both come to
-# 1. The paper does not say that it does. Beside it: the evidence lower bound with both weights at 1 throughout, other
-# temperatures of the Gumbel-softmax, and a training that skips the slot stage (A.2). All of them follow the shorter
-# schedule, and are to be compared with each other alone.
+# Ours warms up the weights of the KL terms: module choices are cheap at first and the Gaussian dear, until both weigh
+# one. The paper does not say that it does. Beside it: the evidence lower bound with both weights at one throughout,
+# other temperatures of the Gumbel-softmax, and a training that skips the slot stage (A.2). All of them follow the
+# shorter schedule, and are to be compared with each other alone.
 
 # %% tags=["hide-input"]
 tried = {entry: name for entry, name in TRAININGS.items() if shelf.here(entry)}

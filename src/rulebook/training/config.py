@@ -97,7 +97,7 @@ class Training(Spec):
     save_every: int = Field(500, ge=1)
     """Steps between two checkpoints."""
     bf16: bool = False
-    """Autocast to bfloat16."""
+    """Autocast to bfloat16 where the device is faster for it (``rounds_fast``): CUDA, and CPUs with AMX."""
     tf32: bool = True
     """TF32 products and convolutions on CUDA devices; no effect elsewhere."""
     threads: int = Field(1, ge=1)
