@@ -44,6 +44,25 @@ def test_no_measured_number_is_typed_into_the_prose(repository):
         assert not re.findall(r"\b\d+\.\d+\b(?! or newer)", text), page.name
 
 
+def broken_lines(prose: str) -> list[str]:
+    """Lines that Markdown would take for a new item of a list though they go on with a sentence."""
+    item, lines = re.compile(r"\s*(\d+\.|[-+*]) "), prose.splitlines()
+    within = [bool(line.strip()) and line[0] not in " -+*0123456789" for line in lines]
+    return [line for before, line in zip(within, lines[1:], strict=False) if before and item.match(line)]
+
+
+def test_no_sentence_is_torn_into_a_list(repository):
+    """A number that a line break brings to the front of a line, such as '1.', starts a list there."""
+    for page in sorted((repository / "book").glob("*.md")):
+        assert not broken_lines(re.sub(r"```.*?```", "", page.read_text(), flags=re.DOTALL)), page.name
+    for stem in sources(repository):
+        blocks = re.findall(r"^# %% \[markdown\].*\n((?:#.*\n)+)", read_source(stem, repository).text, re.MULTILINE)
+        assert blocks, stem
+        for block in blocks:
+            assert not broken_lines(re.sub(r"^# ?", "", block, flags=re.MULTILINE)), stem
+    assert broken_lines("both come to\n1. The paper") == ["1. The paper"]
+
+
 @pytest.mark.parametrize(
     ("value", "text"),
     [
