@@ -78,11 +78,16 @@ class Catalogue:
         self, profile: Profile | None = None, where: Callable[[Entry], bool] = lambda _: True
     ) -> Iterator[RunConfig]:
         """Every run, earlier stages before those that start from them."""
-        for entry in sorted(self.entries.values(), key=lambda e: e.start_from is not None):
+        for entry in sorted(self.entries.values(), key=self._stage):
             for name in PROFILES:
                 if name in entry.recipes and profile in (None, name) and where(entry):
                     for seed in entry.recipes[name].seeds:
                         yield entry.run(name, seed)
+
+    def _stage(self, entry: Entry) -> int:
+        """How many runs come before the entry's own."""
+        before = self.entries.get(entry.start_from) if entry.start_from else None
+        return 0 if before is None else 1 + self._stage(before)
 
     def find(self, name: str) -> RunConfig:
         """The run of this name, or one sentence that says what there is."""

@@ -12,6 +12,7 @@ from rulebook.catalogue.slots import FIVE, LAPTOP_EYE, SMOKE_EYE
 from rulebook.catalogue.tree import Catalogue, Entry, Recipe
 from rulebook.layers.perception import PerceptionSpec
 from rulebook.models.vim import VIMSpec
+from rulebook.models.vim_dreams import DreamingVIMSpec
 from rulebook.training.config import Profile, Ramp, Stage, Training
 from rulebook.worlds.random_walk import RandomWalk
 
@@ -96,6 +97,36 @@ def training(profile: Profile, warm: bool = True) -> Training:
     )
 
 
+DREAMT = {"dream_choice": Ramp(first=1, last=1), "dream_attention": Ramp(first=30, last=30)}
+"""Weights of what dreams teach."""
+
+QUERIES = ("perception.attention.to_query", "perception.attention.to_key")
+"""Where a slot's claim on a cell is made. Directions of a product of matrices grow in proportion to what they already
+are; at the pace of the rest, the last of the three colours would wait for longer than anybody trains."""
+
+
+def dreaming(profile: Profile) -> Training:
+    """The stage in which VIM dreams too, from the weights that the bound alone has made (``models/vim_dreams.py``)."""
+    if profile == "smoke":
+        short = {"steps": 8, "stages": (Stage(frames=4, batch=2, within=6),), "warmup": 2}
+        return training(profile).model_copy(update=short | {"weights": {"error": ERROR, **DREAMT}})
+    sizes = {"laptop": (1500, Stage(frames=10, batch=8, within=20)), "paper": (3000, Stage(frames=16, batch=32))}
+    steps, stage = sizes[profile]
+    return Training(
+        steps=steps,
+        stages=(stage,),
+        learning_rate=2e-4,
+        warmup=50,
+        hold=0.0,
+        floor=0.05,
+        clip_norm=500.0,
+        tamed=True,
+        weights={"error": ERROR, **DREAMT},
+        pace={part: Ramp(first=10, last=10) for part in QUERIES},
+        bf16=True,
+    )
+
+
 def brief(profile: Profile, warm: bool = True) -> Training:
     """A shorter schedule, for questions that need many runs: when do modules split, and into what? It ends where balls
     are told apart, and so it is compared with itself alone."""
@@ -154,6 +185,20 @@ def recipes(
     }
 
 
+def dreams(awake: dict[Profile, Recipe]) -> dict[Profile, Recipe]:
+    """The stage of dreams that follows these recipes."""
+    cost = {"smoke": "2 seconds of one core", "laptop": "11 minutes of one core", "paper": "5 minutes of one H200"}
+    return {
+        profile: replace(
+            recipe,
+            model=DreamingVIMSpec(**recipe.model.model_dump(), dreams=8 if profile == "smoke" else 64),
+            training=dreaming(profile),
+            cost=cost[profile],
+        )
+        for profile, recipe in awake.items()
+    }
+
+
 def without_slot_stage(catalogue: Catalogue, profile: Profile, recipe: Recipe) -> Recipe:
     """The recipe over as many more steps as it takes to see the frames of the slot stage too (A.2)."""
     stills = catalogue.entries["slot-ae/atomic"].recipes[profile].training.frames_seen
@@ -175,6 +220,9 @@ def add_vim(catalogue: Catalogue) -> None:
         catalogue.add(
             Entry("vim", f"vim-m{modules}", "atomic", walk, recipes(modules), pages[modules], "slot-ae/atomic")
         )
+    for modules in (4, 5):
+        name, made = f"vim-m{modules}", dreams(recipes(modules))
+        catalogue.add(Entry("vim", f"{name}-dreams", "atomic", walk, made, pages[modules], f"{name}/atomic"))
     composed = RandomWalk.compositional(2)
     catalogue.add(
         Entry("vim", "vim2-m5", "composed", composed, recipes(5, iterations=2), ("vim-figure-6",), "slot-ae/atomic")
