@@ -44,3 +44,17 @@ def test_what_a_run_started_from_counts_beside_it(tmp_path):
     assert after["before (minutes)"] == 10
     assert after["stills seen before"] == frames_seen(first.model_dump(mode="json")["training"]) > 0
     assert after["gradient clipped at"] == "50"
+
+
+def test_clips_of_all_stages_count_as_frames_and_stills_beside_them(tmp_path):
+    run = CATALOGUE.find("vim-m4-dreams/atomic/laptop/s0")
+    bound = CATALOGUE.find(run.start_from)
+    stills = CATALOGUE.find(bound.start_from)
+    for each, seconds in ((run, 60), (bound, 120), (stills, 240)):
+        write(tmp_path, each, seconds=seconds)
+    results = Results(tmp_path)
+    told = budget(results.of("vim-m4-dreams/atomic")[0], results)
+    seen = {each.name: frames_seen(each.model_dump(mode="json")["training"]) for each in (run, bound, stills)}
+    assert told["frames seen"] == seen[run.name] + seen[bound.name]
+    assert told["stills seen before"] == seen[stills.name]
+    assert (told["training (minutes)"], told["before (minutes)"]) == (1, 6)

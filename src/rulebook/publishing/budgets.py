@@ -18,23 +18,26 @@ def frames_seen(training: Mapping[str, Any]) -> int:
     )
 
 
-def earlier(run: Run, results: Results) -> Run | None:
-    """The run whose weights this one started from, if its folder is here."""
+def earlier(run: Run, results: Results) -> list[Run]:
+    """The runs whose weights this one started from, the last one first, as far as their folders are here."""
     name = run.config.get("start_from")
-    return next((other for other in results.all if other.name == name), None) if name else None
+    before = next((other for other in results.all if other.name == name), None) if name else None
+    return [before, *earlier(before, results)] if before else []
 
 
 def budget(run: Run, results: Results) -> dict[str, Any]:
-    """One row of the table of budgets."""
+    """One row of the table of budgets: clips of all stages together, stills beside them."""
     training, before = run.config["training"], earlier(run, results)
+    stills = [other for other in before if all(stage["frames"] == 1 for stage in other.config["training"]["stages"])]
+    clips = [run, *(other for other in before if other not in stills)]
     clip = training.get("clip_norm")
     return {
         "run": run.name,
         "parameters": run.metrics["parameters"]["value"] if "parameters" in run.metrics else None,
-        "frames seen": frames_seen(training),
-        "stills seen before": frames_seen(before.config["training"]) if before else 0,
+        "frames seen": sum(frames_seen(other.config["training"]) for other in clips),
+        "stills seen before": sum(frames_seen(other.config["training"]) for other in stills),
         "training (minutes)": _minutes(run),
-        "before (minutes)": _minutes(before) if before else 0.0,
+        "before (minutes)": round(sum(_minutes(other) or 0.0 for other in before), 1),
         "steps": training["steps"],
         "learning rate": training["learning_rate"],
         "frames × clips": ", ".join(f"{stage['frames']} × {stage['batch']}" for stage in training["stages"]),
