@@ -9,7 +9,7 @@
 #     language: python
 #     name: python3
 #   rulebook:
-#     reads: [vim-m4/atomic]
+#     reads: [vim-m4-dreams/atomic]
 #     writes: [tables/vim_transfer.csv]
 # ---
 
@@ -19,7 +19,7 @@
 # Experiment 3 of VIM {cite}`vim2022`. Training had discs of one size in seven colours. Now squares, triangles,
 # diamonds and crosses of other sizes and other colours make the same four moves. The model watches them and writes
 # down which module every slot chose; then the same choices drive discs that it knows, placed where the unseen objects
-# started.
+# started. The model is the one whose posterior has learned from dreams too ({doc}`11_interpretability`).
 
 # %% tags=["hide-input"]
 import numpy as np
@@ -40,7 +40,7 @@ from rulebook.worlds.shapes import SHAPES
 use_house_style()
 _ = torch.set_grad_enabled(False)
 results = Results()
-M4 = "vim-m4/atomic"
+M4 = "vim-m4-dreams/atomic"
 shelf = Shelf(results, M4)
 say(shelf.missing(), shelf.made_by())
 
@@ -139,5 +139,5 @@ results.save_table("vim_transfer", table)
 table.round(3)
 
 # %% [markdown]
-# Remake this page: `rulebook notebooks 13_transfer --force`; its runs: `rulebook train vim-m4/atomic/laptop/s0` and
-# so on.
+# Remake this page: `rulebook notebooks 13_transfer --force`; its runs: `rulebook train
+# vim-m4-dreams/atomic/laptop/s0` and so on.

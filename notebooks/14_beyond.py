@@ -10,6 +10,7 @@
 #     name: python3
 #   rulebook:
 #     reads:
+#       - vim-m4-dreams/atomic
 #       - vim-m4/atomic
 #       - vim-m4/torus
 #       - vim-m4-brief/atomic
@@ -29,7 +30,8 @@
 # # Beyond the paper: when are rules found?
 #
 # Five questions that the paper {cite}`vim2022` leaves open. When can rules be identified at all? Are the learned
-# futures the right ones? What does the training need? What is a sample worth? Does it work with more balls?
+# futures the right ones? What does the training need? What is a sample worth? Does it work with more balls? (A sixth,
+# whether a model can learn to see from its own dreams, is answered in {doc}`11_interpretability`.)
 
 # %% tags=["hide-input"]
 import numpy as np
@@ -52,7 +54,7 @@ from rulebook.training.config import Training
 use_house_style()
 _ = torch.set_grad_enabled(False)
 results = Results()
-M4 = "vim-m4/atomic"
+M4 = "vim-m4-dreams/atomic"
 BRIEF = "vim-m4-brief/atomic"
 WORLDS = {
     BRIEF: "reflect",
@@ -61,7 +63,7 @@ WORLDS = {
     "vim-m4-brief/torus": "torus",
     "vim-m4-brief/lattice": "reflect, lattice",
 }
-FULL = {M4: "reflect, full schedule", "vim-m4/torus": "torus, full schedule"}
+FULL = {"vim-m4/atomic": "reflect, full schedule", "vim-m4/torus": "torus, full schedule"}
 SCRATCH = "vim-m4-brief-from-scratch/atomic"
 TRAININGS = {
     BRIEF: "as shipped",
