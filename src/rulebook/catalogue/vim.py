@@ -209,20 +209,23 @@ def without_slot_stage(catalogue: Catalogue, profile: Profile, recipe: Recipe) -
 
 def add_vim(catalogue: Catalogue) -> None:
     walk = RandomWalk()
-    pages: dict[int, tuple[str, ...]] = {
-        1: ("vim-figure-3",),
-        2: ("vim-figure-3",),
-        4: ("vim-figure-2", "vim-figure-3", "vim-figure-4", "vim-figure-5", "vim-figure-7"),
-        5: ("vim-figure-2", "vim-figure-3", "vim-table-1"),
-        7: ("vim-figure-3",),
-    }
+    shown: dict[int, tuple[str, ...]] = {4: ("vim-figure-3", "vim-figure-4"), 5: ("vim-figure-3", "vim-table-1")}
     for modules in (4, 5, 1, 2, 7):
         catalogue.add(
-            Entry("vim", f"vim-m{modules}", "atomic", walk, recipes(modules), pages[modules], "slot-ae/atomic")
+            Entry(
+                "vim",
+                f"vim-m{modules}",
+                "atomic",
+                walk,
+                recipes(modules),
+                shown.get(modules, ("vim-figure-3",)),
+                "slot-ae/atomic",
+            )
         )
-    for modules in (4, 5):
+    dreamt = {4: ("vim-figure-2", "vim-figure-5", "vim-figure-7"), 5: ("vim-figure-2", "vim-table-1")}
+    for modules, uses in dreamt.items():
         name, made = f"vim-m{modules}", dreams(recipes(modules))
-        catalogue.add(Entry("vim", f"{name}-dreams", "atomic", walk, made, pages[modules], f"{name}/atomic"))
+        catalogue.add(Entry("vim", f"{name}-dreams", "atomic", walk, made, uses, f"{name}/atomic"))
     composed = RandomWalk.compositional(2)
     catalogue.add(
         Entry("vim", "vim2-m5", "composed", composed, recipes(5, iterations=2), ("vim-figure-6",), "slot-ae/atomic")
