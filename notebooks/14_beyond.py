@@ -72,7 +72,7 @@ TRAININGS = {
     "vim-m4-brief-tau2/atomic": "temperature 2",
     SCRATCH: "no slot stage",
 }
-shelf = Shelf(results, *dict.fromkeys([*FULL, *WORLDS, *TRAININGS]))
+shelf = Shelf(results, *dict.fromkeys([M4, *FULL, *WORLDS, *TRAININGS]))
 say(shelf.missing(), shelf.made_by())
 
 # %% [markdown]
@@ -304,7 +304,7 @@ rows = [
 ]
 sensitivity = pd.DataFrame(rows, columns=["training", "seed", "profile", *COLUMNS.values()])
 results.save_table("vim_sensitivity", sensitivity)
-sensitivity.round(3)
+sensitivity.round(3) if rows else None
 
 # %% [markdown]
 # ### Slots first?
