@@ -57,7 +57,10 @@ results = Results()
 NUMBERS = {f"vim-m{modules}/atomic": modules for modules in (1, 2, 4, 5, 7)}
 BOUND4, BOUND5 = "vim-m4/atomic", "vim-m5/atomic"
 M4, M5 = "vim-m4-dreams/atomic", "vim-m5-dreams/atomic"
-NAMES = {entry: f"M = {modules}, bound alone" for entry, modules in NUMBERS.items()} | {M4: "M = 4", M5: "M = 5"}
+NAMES = {entry: f"M = {modules}, bound alone" for entry, modules in NUMBERS.items()} | {
+    M4: "M = 4, dreams",
+    M5: "M = 5, dreams",
+}
 shelf = Shelf(results, *NAMES)
 say(shelf.missing(), shelf.made_by())
 

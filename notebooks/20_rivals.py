@@ -34,6 +34,7 @@
 import numpy as np
 import pandas as pd
 import torch
+from IPython.display import display
 
 from rulebook.evaluation import rivals
 from rulebook.evaluation.evaluate import load_model
@@ -72,13 +73,21 @@ def value(entry, metric):
 #
 # Every rival learns from the same walk, sees at least as many frames as VIM does, and has at least as many weights.
 # VIM, SCOFF and RIM of one seed begin with the same slots, learned from stills; G-SWM has its own way of discovering
-# objects. Settings are those of the runs shown, every seed a row. VIM whose posterior has learned from dreams too
-# ({doc}`11_interpretability`) has seen more than its rivals: it stands beside the race, and no claim reads it here.
+# objects. Settings are those of the runs shown, minutes are means over seeds. VIM whose posterior has learned from
+# dreams too ({doc}`11_interpretability`) has seen more than its rivals: it stands beside the race, and no claim reads
+# it here.
 
 # %% tags=["hide-input"]
 budgets = pd.DataFrame([budget(run, results) for entry in shelf.entries for run in shelf.runs(entry)])
 results.save_table("rivals_budgets", budgets if len(budgets) else pd.DataFrame(columns=["run"]))
-budgets.style.hide(axis="index").format(precision=4, na_rep="").set_uuid("budgets") if len(budgets) else None
+if len(budgets):
+    by_entry = budgets.assign(model=budgets["run"].str.rsplit("/", n=2).str[0]).groupby("model", sort=False)
+    told = by_entry.first().assign(seeds=by_entry.size(), minutes=by_entry["training (minutes)"].mean().round(0))
+    told["minutes before"] = by_entry["before (minutes)"].mean().round(0)
+    what = ["seeds", "parameters", "frames seen", "stills seen before", "minutes", "minutes before"]
+    display(told[what].style.format("{:,.0f}", na_rep="").set_uuid("budgets"))
+    settings = ["steps", "learning rate", "frames × clips", "gradient clipped at"]
+    display(told[settings].style.format(precision=4, na_rep="").set_uuid("settings"))
 
 # %% [markdown]
 # ## Table 1: error of the next frame
