@@ -127,6 +127,11 @@ def dreaming(profile: Profile) -> Training:
     )
 
 
+def longer(profile: Profile) -> Training:
+    """The stage of dreams without dreams: what as many more steps by the bound alone bring."""
+    return dreaming(profile).model_copy(update={"weights": {"error": ERROR}})
+
+
 def brief(profile: Profile, warm: bool = True) -> Training:
     """A shorter schedule, for questions that need many runs: when do modules split, and into what? It ends where balls
     are told apart, and so it is compared with itself alone."""
@@ -199,6 +204,14 @@ def dreams(awake: dict[Profile, Recipe]) -> dict[Profile, Recipe]:
     }
 
 
+def without_dreams(awake: dict[Profile, Recipe]) -> dict[Profile, Recipe]:
+    """Their control."""
+    cost = {"smoke": "2 seconds of one core", "laptop": "8 minutes of one core", "paper": "4 minutes of one H200"}
+    return {
+        profile: replace(recipe, training=longer(profile), cost=cost[profile]) for profile, recipe in awake.items()
+    }
+
+
 def without_slot_stage(catalogue: Catalogue, profile: Profile, recipe: Recipe) -> Recipe:
     """The recipe over as many more steps as it takes to see the frames of the slot stage too (A.2)."""
     stills = catalogue.entries["slot-ae/atomic"].recipes[profile].training.frames_seen
@@ -226,6 +239,8 @@ def add_vim(catalogue: Catalogue) -> None:
     for modules, uses in dreamt.items():
         name, made = f"vim-m{modules}", dreams(recipes(modules))
         catalogue.add(Entry("vim", f"{name}-dreams", "atomic", walk, made, uses, f"{name}/atomic"))
+    made = without_dreams(recipes(4))
+    catalogue.add(Entry("vim", "vim-m4-longer", "atomic", walk, made, ("interpretability",), "vim-m4/atomic"))
     composed = RandomWalk.compositional(2)
     catalogue.add(
         Entry("vim", "vim2-m5", "composed", composed, recipes(5, iterations=2), ("vim-figure-6",), "slot-ae/atomic")
