@@ -207,9 +207,7 @@ def dreams(awake: dict[Profile, Recipe]) -> dict[Profile, Recipe]:
 def without_dreams(awake: dict[Profile, Recipe]) -> dict[Profile, Recipe]:
     """Their control."""
     cost = {"smoke": "2 seconds of one core", "laptop": "8 minutes of one core", "paper": "4 minutes of one H200"}
-    return {
-        profile: replace(recipe, training=longer(profile), cost=cost[profile]) for profile, recipe in awake.items()
-    }
+    return {profile: replace(recipe, training=longer(profile), cost=cost[profile]) for profile, recipe in awake.items()}
 
 
 def without_slot_stage(catalogue: Catalogue, profile: Profile, recipe: Recipe) -> Recipe:
