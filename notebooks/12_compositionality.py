@@ -27,8 +27,10 @@ import pandas as pd
 import torch
 
 from rulebook.evaluation.evaluate import load_model
-from rulebook.evaluation.vim import PLAN, effects, refined
+from rulebook.evaluation.vim import effects
 from rulebook.evaluation.vim_live import refinement_by_distance
+from rulebook.evaluation.vim_plans import refined
+from rulebook.evaluation.walks import PLAN
 from rulebook.figures.curves import Curve, seed_curves
 from rulebook.figures.heatmaps import Panel, heatmaps
 from rulebook.figures.places import displacements

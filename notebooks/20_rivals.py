@@ -39,8 +39,8 @@ from IPython.display import display
 from rulebook.evaluation import rivals
 from rulebook.evaluation.evaluate import load_model
 from rulebook.evaluation.rivals_live import boxes
-from rulebook.evaluation.vim import PLAN
-from rulebook.evaluation.vim import infer as vim_infer
+from rulebook.evaluation.vim_watch import infer as vim_infer
+from rulebook.evaluation.walks import PLAN
 from rulebook.figures.curves import Curve, learning_curves, seed_curves
 from rulebook.figures.heatmaps import Panel, heatmaps
 from rulebook.figures.rivals import file_rows, prediction_rows

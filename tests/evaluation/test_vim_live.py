@@ -5,8 +5,8 @@ import torch
 
 from rulebook.catalogue import CATALOGUE
 from rulebook.clips import Clip
-from rulebook.evaluation.vim import infer
 from rulebook.evaluation.vim_live import Futures, crossing, crowd, places, refinement_by_distance, watch, with_slots
+from rulebook.evaluation.vim_watch import infer
 from rulebook.models.vim import VIM
 
 ENTRY = CATALOGUE.entries["vim-m4/atomic"]

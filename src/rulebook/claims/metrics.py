@@ -29,7 +29,10 @@ METRICS: dict[str, tuple[str, str]] = {
     "sample_sharpness": ("ratio", "high-frequency energy of single samples over that of true frames"),
     # VIM tested on compositions of up to five moves
     "composition_error_first": ("pixels", "position error after the first iteration"),
-    "composition_error_best": ("pixels", "position error after the best of 8 iterations"),
+    "composition_error_best_in_parity": (
+        "pixels",
+        "position error after the best even iteration (targets an even number of moves away), the best odd one (others)",
+    ),
     "composition_oscillation": ("pixels", "mean change of position between the last iterations"),
     "composition_tracking_1": ("pixels", "position error over the frames of a clip, 1 iteration"),
     "composition_tracking_8": ("pixels", "position error over the frames of a clip, 8 iterations"),

@@ -95,7 +95,8 @@ VIM_CLAIMS = [
         "Figure 5",
         "Selection acts as a planner: the error falls with every iteration, then oscillates around the target.",
         every(
-            ratio(q(VIM4, "composition_error_best"), q(VIM4, "composition_error_first"), "<=", 1 / 3),
+            # At an iteration of the distance's own parity: there is no module for staying (D29 of the differences).
+            ratio(q(VIM4, "composition_error_best_in_parity"), q(VIM4, "composition_error_first"), "<=", 1 / 3),
             at_least(q(VIM4, "composition_oscillation"), 1.0),
         ),
         "ratio of position errors",

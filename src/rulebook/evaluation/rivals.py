@@ -17,10 +17,11 @@ from torch import Tensor
 
 from rulebook.clips import MOVES, Clip, Rollout, concatenate
 from rulebook.evaluation.sheet import Sheet
-from rulebook.evaluation.vim import ERROR, PLAN, STEPS, Size, edge_energy
+from rulebook.evaluation.walks import ERROR, PLAN, STEPS, Size
 from rulebook.measures.frames import summed_error
 from rulebook.measures.matching import Matching, foreground_ari, match_slots, owners, position_error
 from rulebook.measures.rules import module_shares
+from rulebook.measures.sharpness import edge_energy
 from rulebook.measures.stability import loss_jumps
 from rulebook.models.gswm import GSWM, KLS
 from rulebook.models.scoff import SCOFF

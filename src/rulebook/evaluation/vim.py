@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -12,50 +11,24 @@ from torch import Tensor
 
 from rulebook.clips import MOVE_VECTORS, MOVES, Clip, Rollout, concatenate
 from rulebook.evaluation.sheet import Sheet
+from rulebook.evaluation.vim_plans import composition
+from rulebook.evaluation.vim_watch import STARTS, first_slots, infer
+from rulebook.evaluation.walks import ERROR, STEPS, Size
 from rulebook.measures import rules
 from rulebook.measures.matching import Losses, Matching, match_slots, position_error, slot_centres
 from rulebook.measures.moves import displacement_moves, move_distribution, straight_paths
+from rulebook.measures.sharpness import edge_energy
 from rulebook.models.vim import VIM
 from rulebook.seeds import generator
 from rulebook.training.config import RunConfig
 from rulebook.worlds.random_walk import RandomWalk
 
-ERROR = "squared error per frame"
-STEPS = "share of ball-steps"
-STARTS = 4
-"""Random starts of discovery; every clip keeps the one that draws its first frame best (no truth is used)."""
 NEAR = (4.0, 8.0)
 """Distances in pixels that tell balls on top of each other from balls side by side, and those from the rest."""
-PLAN = 8
-"""Iterations between two frames when the model plans a composition (section 5.2)."""
 NEAR_MOVE = 0.3
 """Distance in steps within which a displacement counts as a move."""
 FOUND = 0.95
 """Rule accuracy from which on a model counts as having found the rules."""
-
-
-@dataclass(frozen=True)
-class Size:
-    """How many test clips each part looks at."""
-
-    clips: int
-    composed: int
-
-    @classmethod
-    def of(cls, profile: str) -> Size:
-        return cls(4, 2) if profile == "smoke" else cls(192, 64)
-
-
-def infer(model: VIM, clip: Clip, batch: int = 32, **options: Any) -> Rollout:
-    """Inference over a whole clip, a few clips at a time."""
-    parts = [clip[i : i + batch] for i in range(0, len(clip.frames), batch)]
-    return concatenate([model.infer(part.frames, **{"starts": STARTS, **options}) for part in parts])
-
-
-def first_slots(model: VIM, clip: Clip) -> Matching:
-    """The slots of the balls in the first frames of all clips at once: those from which ``force`` goes on."""
-    first = clip.window(0, 1)
-    return match_slots(first, model.infer(first.frames, starts=STARTS), "content")
 
 
 def evaluate(config: RunConfig, model: VIM, sheet: Sheet) -> None:
@@ -97,6 +70,9 @@ def reconstruction(clip: Clip, rollout: Rollout, sheet: Sheet) -> None:
     total = error[:, :10] + rollout.losses["gaussian_kl"][:, :10] + rollout.losses["module_kl"][:, :10]
     sheet.mean("error_plus_kl", total, "error + nats per frame", "error plus both KL terms over 10 frames (Figure 3)")
     sheet.add("error_by_frame", error.double().mean(dim=0), ERROR, len(error), "posterior error of every frame")
+    sharp = edge_energy(rollout.frames[:, 1:10]) / edge_energy(clip.frames[:, 1:10])
+    what = "squared differences of neighbouring pixels, posterior's frames 2 to 10 over true ones"
+    sheet.add("reconstruction_sharpness", sharp, "ratio", len(error), what)
 
 
 def tracking(model: VIM, clip: Clip, rollout: Rollout, sheet: Sheet) -> None:
@@ -257,56 +233,6 @@ def transferred_choices(watched: Rollout, theirs: Matching, ours: Matching) -> T
     return torch.zeros_like(watched.modules).scatter(2, index, chosen)
 
 
-def composition(model: VIM, world: RandomWalk, size: Size, sheet: Sheet) -> None:
-    """The atomic model follows compositions of up to 5 moves that it never saw (Figures 4 and 5)."""
-    composed = world.model_copy(update={"moves_per_step": (1, 5)})
-    clip = composed.sample(size.composed, 0, length=10, split="test")
-    plans: dict[str, tuple[str, dict[str, Any]]] = {
-        "1": ("1 iteration", {"iterations": 1}),
-        "8": (f"{PLAN} iterations", {"iterations": PLAN}),
-        "halting": (f"{PLAN} iterations with halting", {"iterations": PLAN, "halting": True}),
-    }
-    for name, (how, options) in plans.items():
-        rollout = infer(model, clip, **options)
-        matching = match_slots(clip, rollout, "content")
-        error = position_error(clip, rollout, matching, "content")[:, 1:]
-        what = f"on compositions of 1 to 5 moves, {how}, frames 2 to 10"
-        sheet.mean(f"composition_tracking_{name}", error, "pixels", f"position error {what}")
-        by_frame = error.double().mean(dim=(0, 2))
-        sheet.add(f"composition_tracking_{name}_by_frame", by_frame, "pixels", len(error), f"the same {what}, by frame")
-        sheet.mean(f"composition_error_{name}", rollout.losses["error"][:, 1:], ERROR, f"posterior error {what}")
-    refinement(model, composed.sample(size.clips, 1, length=2, split="test"), sheet)
-
-
-def refined(model: VIM, pair: Clip) -> tuple[Rollout, Tensor]:
-    """Inference with 8 iterations between two frames, and the slots' centres after 0 to 8 of them."""
-    rollout = model.infer(pair.frames, iterations=PLAN, draw_iterations=True, starts=STARTS)
-    assert rollout.iterates is not None
-    visited = Rollout(
-        frames=rollout.iterates[:, 0],
-        slot_rgb=rollout.extra["iterate_rgb"][:, 0],
-        slot_masks=rollout.extra["iterate_masks"][:, 0],
-    )
-    centres = torch.cat([slot_centres(rollout, "content")[:, :1], slot_centres(visited, "content")], dim=1)
-    return rollout, centres
-
-
-def refinement(model: VIM, pair: Clip, sheet: Sheet) -> None:
-    """Position error after every iteration between two frames (Figure 5)."""
-    rollout, centres = refined(model, pair)
-    assert pair.positions is not None
-    matched = match_slots(pair, rollout, "content").take(centres)
-    error = (matched - pair.positions[:, 1:2]).norm(dim=-1).double()
-    mean, n = error.mean(dim=(0, 2)), error[:, 0].numel()
-    sheet.add("composition_error_by_iteration", mean, "pixels", n, "position error after 0 to 8 iterations, frame 2")
-    sheet.add("composition_error_first", mean[1], "pixels", n, "position error after the first iteration")
-    sheet.add("composition_error_best", mean[1:].min(), "pixels", n, "after the iteration that is best on average")
-    oracle = error[:, 1:].amin(dim=1).mean()
-    sheet.add("composition_error_best_per_ball", oracle, "pixels", n, "after the best of 8 iterations of every ball")
-    swing = (error[:, -4:].diff(dim=1).abs()).mean()
-    sheet.add("composition_oscillation", swing, "pixels", n, "mean change of a ball's error, last iterations")
-
-
 def calibration(model: VIM, world: RandomWalk, size: Size, sheet: Sheet) -> None:
     """Do the moves that the generator samples follow the true distribution? (section 5: multi-modality)"""
     clip = world.sample(size.clips, 2, length=10, split="test")
@@ -340,13 +266,6 @@ def bootstrap_tv(made: Tensor, inside: Tensor, truth: np.ndarray, rounds: int = 
     draws = np.random.default_rng(0).integers(len(per_clip), size=(rounds, len(per_clip)))
     values = [rules.total_variation(per_clip[draw].sum(axis=0), truth) for draw in draws]
     return [float(value) for value in np.quantile(values, [0.025, 0.975])]
-
-
-def edge_energy(frames: Tensor) -> float:
-    """Mean squared difference of neighbouring pixels: falls when pictures blur."""
-    across = (frames[..., 1:] - frames[..., :-1]).square().mean()
-    down = (frames[..., 1:, :] - frames[..., :-1, :]).square().mean()
-    return float(across + down)
 
 
 def atomic(model: VIM, world: RandomWalk, size: Size, sheet: Sheet) -> None:

@@ -14,10 +14,13 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from rulebook.clips import MOVE_VECTORS, MOVES, Clip, Rollout
-from rulebook.evaluation.vim import STARTS, edge_energy, first_slots, infer, known_balls, transferred_choices
+from rulebook.evaluation.vim import known_balls, transferred_choices
+from rulebook.evaluation.vim_watch import STARTS, first_slots, infer
 from rulebook.measures import rules
 from rulebook.measures.matching import Matching, match_slots, position_error, slot_centres
 from rulebook.measures.moves import displacement_moves
+from rulebook.measures.planning import moves_away
+from rulebook.measures.sharpness import edge_energy
 from rulebook.models.vim import VIM
 from rulebook.seeds import generator
 from rulebook.worlds.random_walk import RandomWalk
@@ -116,7 +119,7 @@ def refinement_by_distance(
 ) -> dict[int, Float[Tensor, " iteration"]]:
     """Mean position error after every iteration, for balls whose target lies 0, 1, 2, ... moves away."""
     assert pair.positions is not None
-    away = (pair.positions[:, 1] - pair.positions[:, 0]).abs().sum(dim=-1).div(step).round().long()
+    away = moves_away(pair.positions[:, 1] - pair.positions[:, 0], step)
     per_ball = rearrange(errors, "clip iteration object -> clip object iteration")
     return {n: per_ball[away == n].mean(dim=0) for n in range(6) if bool((away == n).any())}
 

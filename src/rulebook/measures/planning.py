@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 
@@ -25,3 +25,23 @@ def perfect_plan(
         left = options.gather(-2, nearest).squeeze(-2)
         distances.append(left.norm(dim=-1))
     return torch.stack(distances)
+
+
+def moves_away(displacements: Float[Tensor, "*balls 2"], step: float) -> Int[Tensor, "*balls"]:
+    """The least number of moves that lead there."""
+    return displacements.abs().sum(dim=-1).div(step).round().long()
+
+
+def best_in_parity(errors: Float[Tensor, "ball iteration"], away: Int[Tensor, " ball"]) -> Float[Tensor, " ball"]:
+    """Every ball's error after the one even iteration (or the one odd one) that is best, on average, for the balls that
+    are an even (an odd) number of ``away`` moves from their targets. Iteration 0 does not count.
+
+    The iteration is the same for all balls of a kind, so a model that stumbles about gains nothing from it.
+    """
+    best = errors.new_zeros(len(errors))
+    for kind in (0, 1):
+        mine = away % 2 == kind
+        if mine.any():
+            turns = errors[mine, 2 - kind :: 2]
+            best[mine] = turns[:, turns.mean(dim=0).argmin()]
+    return best
