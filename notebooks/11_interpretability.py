@@ -15,8 +15,11 @@
 #       - vim-m4/atomic
 #       - vim-m5/atomic
 #       - vim-m7/atomic
+#       - vim-m4-longer/atomic
 #       - vim-m4-dreams/atomic
 #       - vim-m5-dreams/atomic
+#       - vim-m4-dreams-on/atomic
+#       - vim-m5-dreams-on/atomic
 #     writes: [figures/vim_modules.png, tables/vim_interpretability.csv]
 # ---
 
@@ -56,8 +59,21 @@ _ = torch.set_grad_enabled(False)
 results = Results()
 NUMBERS = {f"vim-m{modules}/atomic": modules for modules in (1, 2, 4, 5, 7)}
 BOUND4, BOUND5 = "vim-m4/atomic", "vim-m5/atomic"
-M4, M5 = "vim-m4-dreams/atomic", "vim-m5-dreams/atomic"
+M4, M5 = "vim-m4-dreams-on/atomic", "vim-m5-dreams-on/atomic"
+STAGES = {
+    4: {
+        BOUND4: "bound alone",
+        "vim-m4-longer/atomic": "bound, longer",
+        "vim-m4-dreams/atomic": "dreams begun",
+        M4: "dreams",
+    },
+    5: {BOUND5: "bound alone", "vim-m5-dreams/atomic": "dreams begun", M5: "dreams"},
+}
+"""Number of modules -> how it was trained on and on."""
 NAMES = {entry: f"M = {modules}, bound alone" for entry, modules in NUMBERS.items()} | {
+    "vim-m4-longer/atomic": "M = 4, bound alone for longer",
+    "vim-m4-dreams/atomic": "M = 4, dreams begun",
+    "vim-m5-dreams/atomic": "M = 5, dreams begun",
     M4: "M = 4, dreams",
     M5: "M = 5, dreams",
 }
@@ -294,9 +310,10 @@ WAYS = (("rule_accuracy_by_step", "posterior"), ("rule_accuracy_search_by_step",
 if shelf.here(BOUND4):
     shown = [entry for entry in (BOUND4, M4, BOUND5, M5) if shelf.here(entry)]
     curves = [
-        Curve(f"{NAMES[entry]}, {how}", shelf.by_seed(entry, metric), SLOT_COLOURS[i], dashed=how == "posterior")
-        for i, entry in enumerate(entry for entry in (BOUND4, M4) if shelf.here(entry))
-        for metric, how in WAYS
+        Curve(f"{NAMES[entry]}, {how}", shelf.by_seed(entry, metric), SLOT_COLOURS[2 * i], dashed=entry in NUMBERS)
+        for entry in (BOUND4, M4)
+        if shelf.here(entry)
+        for i, (metric, how) in enumerate(WAYS)
     ]
     figure = seed_curves(curves, range(2, 21), xlabel="frame", ylabel="rule accuracy, interior")
     rows = {
@@ -349,10 +366,11 @@ if shelf.here(BOUND4):
 # a time: the one that counts most grows fastest, and the last has hardly begun to count when training ends. And where
 # place speaks strongly for the wrong slot, the softmax over slots is saturated and passes no gradient.
 #
-# Of its own dreams the model knows what no frame of the world tells: which slot painted which cell. So, in a last and
-# short stage, the posterior is also asked about transitions that the prior has made up and the decoder has drawn
+# Of its own dreams the model knows what no frame of the world tells: which slot painted which cell. So, in two last and
+# short stages, the posterior is also asked about transitions that the prior has made up and the decoder has drawn
 # ({doc}`../../vim_code`, *Dreams*). Cross-entropy does not saturate: place counts for less, and the last channel for
-# more. What draws the dreams learns nothing from them, and any posterior keeps the bound a bound.
+# more. What draws the dreams learns nothing from them, and any posterior keeps the bound a bound. The second stage
+# watches whole clips: only there are balls lost for long, and only who has lost one can learn to find it.
 
 # %% tags=["hide-input"]
 if shelf.here(BOUND4):
@@ -381,6 +399,40 @@ if shelf.here(BOUND4, M4):
         f"The posterior of the bound alone misses {100 * missed:.1f} % of the moves,",
         f"after dreams {100 * still:.1f} %: balls that were not followed, not rules that were not found.",
     )
+
+# %% [markdown]
+# And is it the dreams, or that there were more steps? *Bound, longer* is the control: the first stage of dreams, step
+# for step and clip for clip, without its dreams. *Dreams begun* is after that first stage, *dreams* after the second.
+
+# %% tags=["hide-input"]
+STEPWISE = {
+    "rule_accuracy_interior": "rule accuracy, interior",
+    "rule_accuracy_all": "rule accuracy, all steps",
+    "tracking_error": "position error, 10 frames (pixels)",
+    "error_5_frames": "error, 5 frames",
+    "error_20_frames": "error, 20 frames",
+}
+for modules, stages in STAGES.items():
+    if shelf.here(*stages):
+        chosen = ("rule_accuracy_interior", "error_5_frames", "error_20_frames")
+        figure = seed_points(
+            [Measure(STEPWISE[metric], shelf.groups(metric, stages)) for metric in chosen],
+            xlabel=f"M = {modules}",
+            tilt=True,
+        )
+rows = {
+    (f"M = {modules}", stage, run.seed): {
+        label: run.metrics[metric]["value"] for metric, label in STEPWISE.items() if metric in run.metrics
+    }
+    for modules, stages in STAGES.items()
+    for entry, stage in stages.items()
+    for run in shelf.runs(entry)
+}
+if rows:
+    display(pd.DataFrame(rows).T.rename_axis(["modules", "stage", "seed"]).round(3))
+if shelf.here(*STAGES[4]):
+    told = [f"{stage}: {shelf.spoken(entry, 'rule_accuracy_interior')}" for entry, stage in STAGES[4].items()]
+    say(f"Rule accuracy with four modules, interior. {'; '.join(told).capitalize()}.")
 
 # %% [markdown]
 # ## Two ways to say where a slot is
@@ -422,4 +474,4 @@ table.drop(columns=list(COLUMNS.values())[:4]).round(3)
 
 # %% [markdown]
 # Remake this page: `rulebook notebooks 11_interpretability --force`; its runs: `rulebook train
-# vim-m4-dreams/atomic/laptop/s0` and so on, or `make train` for all.
+# vim-m4-dreams-on/atomic/laptop/s0` and so on, or `make train` for all.

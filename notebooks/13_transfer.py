@@ -9,7 +9,7 @@
 #     language: python
 #     name: python3
 #   rulebook:
-#     reads: [vim-m4-dreams/atomic]
+#     reads: [vim-m4-dreams-on/atomic]
 #     writes: [tables/vim_transfer.csv]
 # ---
 
@@ -40,7 +40,7 @@ from rulebook.worlds.shapes import SHAPES
 use_house_style()
 _ = torch.set_grad_enabled(False)
 results = Results()
-M4 = "vim-m4-dreams/atomic"
+M4 = "vim-m4-dreams-on/atomic"
 shelf = Shelf(results, M4)
 say(shelf.missing(), shelf.made_by())
 
@@ -140,4 +140,4 @@ table.round(3)
 
 # %% [markdown]
 # Remake this page: `rulebook notebooks 13_transfer --force`; its runs: `rulebook train
-# vim-m4-dreams/atomic/laptop/s0` and so on.
+# vim-m4-dreams-on/atomic/laptop/s0` and so on.

@@ -10,7 +10,7 @@
 #     name: python3
 #   rulebook:
 #     reads:
-#       - vim-m4-dreams/atomic
+#       - vim-m4-dreams-on/atomic
 #       - vim-m4/atomic
 #       - vim-m4/torus
 #       - vim-m4-brief/atomic
@@ -54,7 +54,7 @@ from rulebook.training.config import Training
 use_house_style()
 _ = torch.set_grad_enabled(False)
 results = Results()
-M4 = "vim-m4-dreams/atomic"
+M4 = "vim-m4-dreams-on/atomic"
 BRIEF = "vim-m4-brief/atomic"
 WORLDS = {
     BRIEF: "reflect",
@@ -246,7 +246,8 @@ if ahead:
     say(
         "Single samples near 1 are as sharp as true frames;",
         "their mean is what a model that must name *one* future would draw.",
-        f"Sharpness of samples on the test clips: {shelf.spoken(M4, 'sample_sharpness')}.",
+        f"Sharpness of samples on the test clips: {shelf.spoken(M4, 'sample_sharpness')};",
+        f"of what the posterior draws of frames that it sees: {shelf.spoken(M4, 'reconstruction_sharpness')}.",
     )
 
 # %% [markdown]

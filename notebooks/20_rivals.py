@@ -11,7 +11,7 @@
 #   rulebook:
 #     reads:
 #       - vim-m5/atomic
-#       - vim-m5-dreams/atomic
+#       - vim-m5-dreams-on/atomic
 #       - vim-m4/atomic
 #       - scoff/atomic
 #       - rim/atomic
@@ -56,7 +56,7 @@ use_house_style()
 _ = torch.set_grad_enabled(False)
 results = Results()
 VIM5, VIM4, SCOFF, RIM = "vim-m5/atomic", "vim-m4/atomic", "scoff/atomic", "rim/atomic"
-DREAMT = "vim-m5-dreams/atomic"
+DREAMT = "vim-m5-dreams-on/atomic"
 SCOFF_FIXED, RIM_FIXED = "scoff/deterministic", "rim/deterministic"
 GSWM, GSWM_MULTI = "gswm/atomic", "gswm-multi/atomic"
 shelf = Shelf(results, VIM5, VIM4, DREAMT, SCOFF, RIM, SCOFF_FIXED, RIM_FIXED, GSWM, GSWM_MULTI)

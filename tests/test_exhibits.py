@@ -29,7 +29,7 @@ def test_all_of_vim_and_of_the_thesis_are_listed():
 def test_captions_are_there_and_runs_come_from_the_catalogue():
     assert all(exhibit.caption for exhibit in EXHIBITS)
     two = next(exhibit for exhibit in EXHIBITS if exhibit.id == "vim-figure-2")
-    assert "vim-m4-dreams/atomic" in two.runs
+    assert "vim-m4-dreams-on/atomic" in two.runs
 
 
 def test_the_catalogue_names_no_exhibit_or_claim_that_does_not_exist():

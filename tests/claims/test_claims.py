@@ -42,9 +42,9 @@ def test_without_runs_nothing_is_tested_and_the_reason_is_given(tmp_path):
 
 def test_the_verdict_follows_the_numbers(tmp_path, add_run):
     for seed in range(3):
-        add_run(f"vim-m4-dreams/atomic/laptop/s{seed}", rule_accuracy_interior=0.99)
+        add_run(f"vim-m4-dreams-on/atomic/laptop/s{seed}", rule_accuracy_interior=0.99)
     assert judge(BY_ID["V1"], Results(tmp_path))["verdict"] == "reproduced"
-    add_run("vim-m4-dreams/atomic/laptop/s1", rule_accuracy_interior=0.5)
+    add_run("vim-m4-dreams-on/atomic/laptop/s1", rule_accuracy_interior=0.5)
     entry = judge(BY_ID["V1"], Results(tmp_path))
     assert entry["verdict"] == "partly" and entry["note"] == "fails for seed 1"
     assert entry["ours"]["n_seeds"] == 3
@@ -52,14 +52,14 @@ def test_the_verdict_follows_the_numbers(tmp_path, add_run):
 
 def test_a_number_that_was_not_finite_counts_against_the_claim(tmp_path, add_run):
     for seed, value in enumerate((0.99, 0.99, None)):
-        add_run(f"vim-m4-dreams/atomic/laptop/s{seed}", rule_accuracy_interior=value)
+        add_run(f"vim-m4-dreams-on/atomic/laptop/s{seed}", rule_accuracy_interior=value)
     entry = judge(BY_ID["V1"], Results(tmp_path))
     assert entry["verdict"] == "partly" and entry["ours"]["mean"] is None
 
 
 def test_smoke_runs_are_never_read(tmp_path, add_run):
     for seed in range(3):
-        add_run(f"vim-m4-dreams/atomic/smoke/s{seed}", rule_accuracy_interior=0.99)
+        add_run(f"vim-m4-dreams-on/atomic/smoke/s{seed}", rule_accuracy_interior=0.99)
     assert judge(BY_ID["V1"], Results(tmp_path))["verdict"] == "not tested"
 
 
@@ -77,11 +77,11 @@ def test_the_papers_size_is_preferred_but_only_where_it_is_complete(tmp_path, ad
 
 def test_a_seed_without_the_metric_is_not_passed_over(tmp_path, add_run):
     for seed in range(3):
-        add_run(f"vim-m4-dreams/atomic/laptop/s{seed}", rule_accuracy_interior=0.99)
-    add_run("vim-m4-dreams/atomic/laptop/s3", error_5_frames=1.0)
+        add_run(f"vim-m4-dreams-on/atomic/laptop/s{seed}", rule_accuracy_interior=0.99)
+    add_run("vim-m4-dreams-on/atomic/laptop/s3", error_5_frames=1.0)
     entry = judge(BY_ID["V1"], Results(tmp_path))
     assert entry["verdict"] == "not tested"
-    assert entry["note"] == "vim-m4-dreams/atomic/laptop/s3 has no rule_accuracy_interior"
+    assert entry["note"] == "vim-m4-dreams-on/atomic/laptop/s3 has no rule_accuracy_interior"
 
 
 def test_claims_json_is_written_only_when_it_changes(tmp_path):

@@ -52,7 +52,7 @@ def test_claims_are_judged_and_written(capsys, made_up):
 def test_one_claim_is_explained_and_nothing_written(capsys, made_up):
     assert main(["claims", "V1"]) == 0
     out = capsys.readouterr().out
-    assert "rule: rule_accuracy_interior of vim-m4-dreams/atomic at least 0.95 for every seed" in out
+    assert "rule: rule_accuracy_interior of vim-m4-dreams-on/atomic at least 0.95 for every seed" in out
     assert not (made_up / "results" / "claims.json").exists()
 
 

@@ -44,7 +44,7 @@ def project(repository, tmp_path, add_run) -> Path:
         shutil.copy(repository / "book" / name, tmp_path / "book")
     for seed in range(3):
         add_run(f"slot-ae/atomic/laptop/s{seed}", error=1.8 + seed / 100)
-        add_run(f"vim-m4-dreams/atomic/laptop/s{seed}", rule_accuracy_interior=0.99)
+        add_run(f"vim-m4-dreams-on/atomic/laptop/s{seed}", rule_accuracy_interior=0.99)
     return tmp_path
 
 
@@ -71,7 +71,7 @@ def test_a_changed_metric_changes_verdict_table_and_prose(project, add_run):
     assert stored[0]["verdict"] == "reproduced"
 
     add_run("slot-ae/atomic/laptop/s2", error=4.82)
-    add_run("vim-m4-dreams/atomic/laptop/s0", rule_accuracy_interior=0.25)
+    add_run("vim-m4-dreams-on/atomic/laptop/s0", rule_accuracy_interior=0.25)
     write_table(project, 9.87)
     page = build(project)
     prose, claims = text_of(page), text_of(page.with_name("claims.html"))

@@ -249,7 +249,7 @@ def add_vim(catalogue: Catalogue) -> None:
     dreamt = {4: ("vim-figure-2", "vim-figure-5", "vim-figure-7"), 5: ("vim-figure-2", "vim-table-1")}
     for modules, uses in dreamt.items():
         name, made, on = f"vim-m{modules}", dreams(recipes(modules), dreaming), dreams(recipes(modules), dreaming_on)
-        catalogue.add(Entry("vim", f"{name}-dreams", "atomic", walk, made, uses, f"{name}/atomic"))
+        catalogue.add(Entry("vim", f"{name}-dreams", "atomic", walk, made, ("interpretability",), f"{name}/atomic"))
         catalogue.add(Entry("vim", f"{name}-dreams-on", "atomic", walk, on, uses, f"{name}-dreams/atomic"))
     made = without_dreams(recipes(4))
     catalogue.add(Entry("vim", "vim-m4-longer", "atomic", walk, made, ("interpretability",), "vim-m4/atomic"))

@@ -31,7 +31,7 @@ METRICS: dict[str, tuple[str, str]] = {
     "composition_error_first": ("pixels", "position error after the first iteration"),
     "composition_error_best_in_parity": (
         "pixels",
-        "position error after the best even iteration (targets an even number of moves away), the best odd one (others)",
+        "position error after the best even iteration (targets an even number of moves away) or odd one (others)",
     ),
     "composition_oscillation": ("pixels", "mean change of position between the last iterations"),
     "composition_tracking_1": ("pixels", "position error over the frames of a clip, 1 iteration"),

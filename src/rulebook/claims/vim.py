@@ -7,7 +7,7 @@ from rulebook.claims.rules import Rule, at_least, at_most, between, every, falli
 
 M1, M2, M4, M5, M7 = (f"vim-m{modules}/atomic" for modules in (1, 2, 4, 5, 7))
 """Trained by the bound alone: numbers of modules are compared with each other, and VIM with rivals that see as much."""
-VIM4, VIM5 = "vim-m4-dreams/atomic", "vim-m5-dreams/atomic"
+VIM4, VIM5 = "vim-m4-dreams-on/atomic", "vim-m5-dreams-on/atomic"
 """As well as we can train them: their posterior has learned from dreams too."""
 SCOFF, RIM, GSWM = "scoff/atomic", "rim/atomic", "gswm/atomic"
 GSWM_STEPS = "gswm-multi/atomic"
