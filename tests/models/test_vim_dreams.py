@@ -113,3 +113,24 @@ def test_the_stage_of_dreams_follows_the_bound():
     for profile, recipe in dreaming.recipes.items():
         model = recipe.model.model_dump()
         assert model.pop("dreams") > 0 and model == awake.recipes[profile].model.model_dump()
+
+
+def test_the_control_is_the_first_stage_of_dreams_in_all_but_the_dreams():
+    awake, control, dreaming = (CATALOGUE.entries[f"vim-m4{name}/atomic"] for name in ("", "-longer", "-dreams"))
+    assert control.start_from == dreaming.start_from and control.world == dreaming.world
+    for profile, recipe in dreaming.recipes.items():
+        same = control.recipes[profile]
+        assert same.model == awake.recipes[profile].model and same.seeds == recipe.seeds
+        told = recipe.training.model_dump()
+        assert {told["weights"].pop("dream_choice")["last"], told["weights"].pop("dream_attention")["last"]} == {1, 30}
+        assert same.training.model_dump() == told
+
+
+def test_the_second_stage_of_dreams_goes_on_from_the_first_on_whole_clips():
+    first, second = (CATALOGUE.entries[f"vim-m5-dreams{name}/atomic"] for name in ("", "-on"))
+    assert second.start_from == "vim-m5-dreams/atomic"
+    for profile, recipe in second.recipes.items():
+        assert recipe.model == first.recipes[profile].model
+        assert recipe.training.weights == first.recipes[profile].training.weights
+        length = recipe.training.stages[0].frames
+        assert length == 20 or (profile == "smoke" and length > first.recipes[profile].training.stages[0].frames)
