@@ -414,12 +414,11 @@ STEPWISE = {
 }
 for modules, stages in STAGES.items():
     if shelf.here(*stages):
-        chosen = ("rule_accuracy_interior", "error_5_frames", "error_20_frames")
-        figure = seed_points(
-            [Measure(STEPWISE[metric], shelf.groups(metric, stages)) for metric in chosen],
-            xlabel=f"M = {modules}",
-            tilt=True,
-        )
+        accuracy = shelf.groups("rule_accuracy_interior", stages)
+        missed = {stage: {seed: 100 * (1 - share) for seed, share in kept.items()} for stage, kept in accuracy.items()}
+        measures = [Measure("moves missed, interior (%)", missed)]
+        measures += [Measure(STEPWISE[m], shelf.groups(m, stages)) for m in ("error_5_frames", "error_20_frames")]
+        figure = seed_points(measures, xlabel=f"M = {modules}", tilt=True)
 rows = {
     (f"M = {modules}", stage, run.seed): {
         label: run.metrics[metric]["value"] for metric, label in STEPWISE.items() if metric in run.metrics

@@ -102,7 +102,7 @@ class Rule(Protocol):
 def _for_seeds(values: Mapping[int, float], holds: Callable[[float], bool]) -> tuple[Verdict, str]:
     failing = [seed for seed, value in sorted(values.items()) if not holds(value)]
     if not failing:
-        return _capped("reproduced", len(values))
+        return capped("reproduced", len(values))
     note = f"fails for seed{'s' if len(failing) > 1 else ''} {', '.join(map(str, failing))}"
     return ("partly" if len(failing) < len(values) else "not reproduced"), note
 
@@ -111,7 +111,7 @@ def _beyond(sign: Direction, bound: float) -> Callable[[float], bool]:
     return (lambda value: value <= bound) if sign == "<=" else (lambda value: value >= bound)
 
 
-def _capped(verdict: Verdict, n_seeds: int) -> tuple[Verdict, str]:
+def capped(verdict: Verdict, n_seeds: int) -> tuple[Verdict, str]:
     """'reproduced' needs enough seeds."""
     if verdict == "reproduced" and n_seeds < MIN_SEEDS:
         return "partly", f"holds, but with {n_seeds} seed{'s' if n_seeds > 1 else ''} only"
@@ -190,7 +190,7 @@ class Ratio:
         verdict, note = _for_seeds(ratios, _beyond(self.sign, self.bound))
         if verdict == "reproduced":
             # One seed below serves many above, and is one seed all the same.
-            verdict, note = _capped(verdict, len(below))
+            verdict, note = capped(verdict, len(below))
         return Decision(verdict, Summary.of(list(ratios.values())), note=note)
 
 
@@ -221,7 +221,7 @@ class Falling:
             where = self.steps[wrong[0]], self.steps[wrong[0] + 1]
             return Decision("not reproduced", **ends, note=f"{where[0].text} is not above {where[1].text}")
         if all(less.below(more) for more, less in pairs):
-            verdict, note = _capped("reproduced", min(summary.n_seeds for summary in summaries))
+            verdict, note = capped("reproduced", min(summary.n_seeds for summary in summaries))
             return Decision(verdict, **ends, note=note)
         single = any(summary.low is None for summary in summaries)
         reason = "one seed is no interval" if single else "intervals overlap"

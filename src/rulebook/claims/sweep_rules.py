@@ -1,4 +1,7 @@
-"""Rules over many models at once: the thesis's Appendix B, a sweep over sizes."""
+"""Rules over many models at once: the thesis's Appendix B, a sweep over sizes.
+
+As everywhere, 'reproduced' takes several seeds of every model: the order of nine models of one seed may be chance.
+"""
 
 from __future__ import annotations
 
@@ -6,12 +9,17 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from rulebook.claims.rules import Decision, Quantity, Summary, Values, Verdict
+from rulebook.claims.rules import Decision, Quantity, Summary, Values, Verdict, capped
 from rulebook.measures.sweeps import level_means, rank_correlation, variance_share
 
 
 def _mean(values: Mapping[int, float]) -> float:
     return math.fsum(values.values()) / len(values)
+
+
+def _seeds(values: Values) -> int:
+    """Of the model that has fewest."""
+    return min(map(len, values.values()), default=0)
 
 
 @dataclass(frozen=True)
@@ -44,8 +52,8 @@ class RankCorrelation:
             [_mean(values[Quantity(entry, (metric,))]) for metric in (self.first, self.second)]
             for entry in self.entries
         ]
-        n = len(pairs)
-        if n < 4 or not all(math.isfinite(value) for pair in pairs for value in pair):
+        n = _seeds({quantity: values[quantity] for quantity in self.quantities})
+        if len(pairs) < 4 or not all(math.isfinite(value) for pair in pairs for value in pair):
             return Decision("not reproduced", Summary(math.nan, None, None, n), note="too few finite numbers to rank")
         sign = -1 if self.opposite else 1
         first, second = zip(*pairs, strict=True)
@@ -55,7 +63,8 @@ class RankCorrelation:
         summary = Summary(found, low, high, n)
         positive = summary.low is not None and summary.low > 0
         verdict: Verdict = "reproduced" if found >= self.bound else "partly" if positive else "not reproduced"
-        return Decision(verdict, summary)
+        verdict, note = capped(verdict, n)
+        return Decision(verdict, summary, note=note)
 
 
 @dataclass(frozen=True)
@@ -84,8 +93,8 @@ class LargestEffect:
 
     def decide(self, values: Values) -> Decision:
         found = {entry: _mean(values[Quantity(entry, (self.metric,))]) for entry in self.levels}
-        n = len(found)
-        if n < 4 or not all(map(math.isfinite, found.values())):
+        n = _seeds({quantity: values[quantity] for quantity in self.quantities})
+        if len(found) < 4 or not all(map(math.isfinite, found.values())):
             return Decision(
                 "not reproduced", Summary(math.nan, None, None, n), note="too few finite numbers to compare"
             )
@@ -95,7 +104,8 @@ class LargestEffect:
         helps = min(by_value, key=lambda value: by_value[value]) == max(by_value)
         # A claim of two parts is worth its weaker one, and neither part has an interval that could overlap.
         verdict: Verdict = "reproduced" if helps and own > rival else "not reproduced"
-        note = "" if helps else f"{self.metric} is not lowest with the most {self.setting}"
+        verdict, note = capped(verdict, n)
+        note = note if helps else f"{self.metric} is not lowest with the most {self.setting}"
         return Decision(verdict, Summary(own, None, None, n), Summary(rival, None, None, n), note)
 
     def _levels(self, setting: str) -> dict[str, float]:
