@@ -43,7 +43,8 @@ def main(arguments: list[str]) -> int:
             print(f"{'':20} rule: {entry['rule']}")
         if entry["ours"]["mean"] is not None:
             ours = entry["ours"]
-            print(f"{'':20} ours: {ours['mean']:.4g} {entry['unit']}, {ours['n_seeds']} seeds, {entry['profile']}")
+            seeds = f"{ours['n_seeds']} seed{'s' if ours['n_seeds'] != 1 else ''}"
+            print(f"{'':20} ours: {ours['mean']:.4g} {entry['unit']}, {seeds}, {entry['profile']}")
         if entry["note"]:
             print(f"{'':20} {entry['note']}")
     counts = [f"{sum(entry['verdict'] == verdict for entry in entries)} {verdict}" for verdict in VERDICTS]
