@@ -36,10 +36,11 @@ def project(repository, tmp_path, add_run) -> Path:
         repository / "book", tmp_path / "book", symlinks=True, ignore=shutil.ignore_patterns("*.md", "_toc.yml")
     )
     (tmp_path / "book" / "_toc.yml").write_text(
-        "format: jb-book\nroot: index\nchapters:\n- file: claims\n- file: vim\n- file: bibliography\n"
+        "format: jb-book\nroot: index\nchapters:\n- file: claims\n- file: vim\n- file: differences\n- file: bibliography\n"
     )
     (tmp_path / "book" / "index.md").write_text(PROSE)
     (tmp_path / "book" / "vim.md").write_text("# VIM\n")
+    (tmp_path / "book" / "differences.md").write_text("# Differences\n")
     for name in ("claims.md", "bibliography.md"):
         shutil.copy(repository / "book" / name, tmp_path / "book")
     for seed in range(3):
