@@ -36,7 +36,8 @@ def project(repository, tmp_path, add_run) -> Path:
         repository / "book", tmp_path / "book", symlinks=True, ignore=shutil.ignore_patterns("*.md", "_toc.yml")
     )
     (tmp_path / "book" / "_toc.yml").write_text(
-        "format: jb-book\nroot: index\nchapters:\n- file: claims\n- file: vim\n- file: differences\n- file: bibliography\n"
+        "format: jb-book\nroot: index\nchapters:\n"
+        + "".join(f"- file: {page}\n" for page in ("claims", "vim", "differences", "bibliography"))
     )
     (tmp_path / "book" / "index.md").write_text(PROSE)
     (tmp_path / "book" / "vim.md").write_text("# VIM\n")
