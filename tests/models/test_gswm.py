@@ -315,5 +315,7 @@ def test_sizes_that_do_not_fit_are_refused():
 @pytest.mark.parametrize("name", ["gswm/atomic", "gswm-multi/atomic"])
 def test_the_smoke_run_trains(name: str, tmp_path: Path):
     config = CATALOGUE.find(f"{name}/smoke/s0")
+    if config.start_from:
+        train(CATALOGUE.find(config.start_from), tmp_path, torch.device("cpu"))
     assert train(config, tmp_path, torch.device("cpu")).finished
     assert (tmp_path / config.name / "weights.safetensors").exists()

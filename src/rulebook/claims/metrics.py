@@ -35,6 +35,7 @@ METRICS: dict[str, tuple[str, str]] = {
     ),
     "composition_oscillation": ("pixels", "mean change of position between the last iterations"),
     "composition_tracking_1": ("pixels", "position error over the frames of a clip, 1 iteration"),
+    "composition_tracking_2": ("pixels", "position error over the frames of a clip, 2 iterations"),
     "composition_tracking_8": ("pixels", "position error over the frames of a clip, 8 iterations"),
     "composition_tracking_halting": ("pixels", "the same, every slot keeps the iteration that draws the frame best"),
     "tracking_error": ("pixels", "position error over the frames of a clip of the model's own world"),

@@ -114,6 +114,7 @@ VIM_CLAIMS = [
         "It tracks them better than G-SWM and multi-step G-SWM, which do track atomic walks.",
         every(
             falling(q(GSWM, "composition_tracking_1"), q(M4, "composition_tracking_8")),
+            falling(q(GSWM_STEPS, "composition_tracking_2"), q(M4, "composition_tracking_8")),
             falling(q(GSWM_STEPS, "composition_tracking_8"), q(M4, "composition_tracking_8")),
             at_most(q(GSWM, "tracking_error"), 1.0),
         ),
