@@ -49,7 +49,7 @@ from rulebook.figures.places import displacements
 from rulebook.figures.seeds import Measure, seed_points, stacked_shares
 from rulebook.figures.strips import Row, film_strip
 from rulebook.figures.style import SLOT_COLOURS, save, use_house_style
-from rulebook.publishing.pages import Shelf, say
+from rulebook.publishing.pages import Shelf, neat, say
 from rulebook.results import Results
 from rulebook.worlds.floors import next_frame_floor
 from rulebook.worlds.search import searched_moves
@@ -463,13 +463,13 @@ rows = [
 ]
 table = pd.DataFrame(rows, columns=["model", "seed", "profile", *COLUMNS.values()])
 results.save_table("vim_interpretability", table)
-table[["model", "seed", "profile", *list(COLUMNS.values())[:4]]].round(3)
+neat(table[["model", "seed", "profile", *list(COLUMNS.values())[:4]]], "matching")
 
 # %% [markdown]
 # ## All numbers
 
 # %% tags=["hide-input"]
-table.drop(columns=list(COLUMNS.values())[:4]).round(3)
+neat(table.drop(columns=list(COLUMNS.values())[:4]), "all")
 
 # %% [markdown]
 # Remake this page: `rulebook notebooks 11_interpretability --force`; its runs: `rulebook train

@@ -39,7 +39,7 @@ from rulebook.figures.style import SLOT_COLOURS, use_house_style
 from rulebook.measures.bases import MOVES_IN_STEPS, bases, sums
 from rulebook.measures.matching import match_slots
 from rulebook.measures.planning import perfect_plan
-from rulebook.publishing.pages import Shelf, say
+from rulebook.publishing.pages import Shelf, neat, say
 from rulebook.results import Results
 
 use_house_style()
@@ -231,14 +231,14 @@ COLUMNS = {
     "moves_made": "single moves that a module makes (of 4)",
 }
 rows = [
-    {"model": entry, "seed": run.seed, "profile": run.profile}
+    {"model": run.variant, "seed": run.seed, "profile": run.profile}
     | {label: run.metrics[metric]["value"] for metric, label in COLUMNS.items() if metric in run.metrics}
     for entry in (M4, *PAIRS)
     for run in shelf.runs(entry)
 ]
 table = pd.DataFrame(rows, columns=["model", "seed", "profile", *COLUMNS.values()])
 results.save_table("vim_compositionality", table)
-table.round(2)
+neat(table, "all", 2)
 
 # %% [markdown]
 # Remake this page: `rulebook notebooks 12_compositionality --force`; its runs: `make train`.

@@ -33,7 +33,7 @@ from rulebook.figures.heatmaps import Panel, heatmaps
 from rulebook.figures.seeds import Measure, seed_points
 from rulebook.figures.strips import Row, film_strip
 from rulebook.figures.style import use_house_style
-from rulebook.publishing.pages import Shelf, say
+from rulebook.publishing.pages import Shelf, neat, say
 from rulebook.results import Results
 from rulebook.worlds.shapes import SHAPES
 
@@ -136,7 +136,7 @@ rows = [
 ]
 table = pd.DataFrame(rows, columns=["seed", "profile", "steps", *COLUMNS.values()])
 results.save_table("vim_transfer", table)
-table.round(3)
+neat(table, "all")
 
 # %% [markdown]
 # Remake this page: `rulebook notebooks 13_transfer --force`; its runs: `rulebook train

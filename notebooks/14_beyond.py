@@ -47,7 +47,7 @@ from rulebook.figures.places import Choices, choice_maps
 from rulebook.figures.seeds import Measure, move_bars, seed_points
 from rulebook.figures.strips import Row, film_strip
 from rulebook.figures.style import SLOT_COLOURS, use_house_style
-from rulebook.publishing.pages import Shelf, say, spoken
+from rulebook.publishing.pages import Shelf, neat, say, spoken
 from rulebook.results import Results
 from rulebook.training.config import Training
 
@@ -177,7 +177,7 @@ rows = [
 ]
 identifiability = pd.DataFrame(rows, columns=["world", "seed", "profile", *KINDS.values()])
 results.save_table("vim_identifiability", identifiability)
-identifiability.round(3)
+neat(identifiability, "worlds")
 
 # %% [markdown]
 # ## Is the learned future the right one?
@@ -305,7 +305,7 @@ rows = [
 ]
 sensitivity = pd.DataFrame(rows, columns=["training", "seed", "profile", *COLUMNS.values()])
 results.save_table("vim_sensitivity", sensitivity)
-sensitivity.round(3) if rows else None
+neat(sensitivity, "training") if rows else None
 
 # %% [markdown]
 # ### Slots first?

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 
 import pytest
@@ -91,6 +92,10 @@ def test_the_built_page_has_the_last_word(tmp_path):
     assert status(ONE, tmp_path) == "to come"
     html.write_text(page((f"tag_exhibit:{ONE.id}", "<img>")))
     assert status(ONE, tmp_path) == "computed"
+    html.write_text(page(("", "<img>")))
+    later = html.stat().st_mtime + 10
+    os.utime(notebook, (later, later))
+    assert status(ONE, tmp_path) == "computed", "a page of an earlier build knows nothing of a later notebook"
     row = next(row for row in listing(tmp_path) if row["id"] == ONE.id)
     assert row["status"] == "computed"
     assert {"id", "paper", "caption", "page", "notebook", "runs", "status"} <= row.keys()

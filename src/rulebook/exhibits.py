@@ -121,11 +121,17 @@ EXHIBITS: list[Exhibit] = [*VIM_EXHIBITS, *OC_RIMS_EXHIBITS]
 
 
 def status(exhibit: Exhibit, root: Path) -> Status:
-    """'computed' if the built page holds it, or, where no book is built, if the book would hold it."""
-    if not (root / "_build" / "html" / "index.html").exists():
-        return "computed" if in_book(exhibit, root) else "to come"
+    """'computed' if the built page holds it, or, where none is built from the notebook of today, the notebook does."""
+    notebook = root / "results" / "notebooks" / f"{exhibit.notebook}.ipynb"
     page = root / "_build" / "html" / f"{exhibit.page}.html"
+    if not (root / "_build" / "html" / "index.html").exists() or _older(page, notebook):
+        return "computed" if in_book(exhibit, root) else "to come"
     return "computed" if page.exists() and in_page(exhibit.id, page.read_text()) else "to come"
+
+
+def _older(page: Path, notebook: Path) -> bool:
+    """A page of an earlier build, from a notebook that was executed again since."""
+    return page.exists() and notebook.exists() and page.stat().st_mtime < notebook.stat().st_mtime
 
 
 def in_book(exhibit: Exhibit, root: Path) -> bool:

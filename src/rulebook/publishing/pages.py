@@ -6,7 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import matplotlib.pyplot as plt
+import pandas as pd
 from IPython.display import Markdown, display
+from pandas.io.formats.style import Styler
 
 from rulebook.measures.intervals import mean_interval
 from rulebook.publishing.values import rounded
@@ -19,6 +21,16 @@ def say(*sentences: str) -> None:
     text = " ".join(sentence for sentence in sentences if sentence)
     if text:
         display(Markdown(text))
+
+
+def neat(table: pd.DataFrame, name: str, digits: int = 3) -> Styler:
+    """A table as pages show it; ``name`` keeps the marks of two tables of a page apart, and the same every time.
+
+    The profile is the same in every row, sentences beside the table say it, and the page is narrow: it is left to the
+    table's file.
+    """
+    style = table.style.hide(axis="index").format(na_rep="-", precision=digits).set_uuid(name)
+    return style.hide(subset=["profile"], axis="columns") if "profile" in table.columns else style
 
 
 class Shelf:

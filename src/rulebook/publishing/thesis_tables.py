@@ -24,7 +24,7 @@ from rulebook.models.gru import GRUSpec
 from rulebook.models.next_frame import NextFrameSpec
 from rulebook.models.oc_rims import OCRIMsSpec
 from rulebook.models.rims import RIMsSpec
-from rulebook.publishing.pages import Shelf
+from rulebook.publishing.pages import Shelf, neat
 from rulebook.publishing.values import rounded
 from rulebook.results import Results, Run
 from rulebook.training.faults import Fault
@@ -211,15 +211,9 @@ def millions(value: float) -> str:
 
 
 def styled(table: pd.DataFrame, name: str) -> Styler:
-    """A table as pages show it; ``name`` keeps the marks of two tables of a page apart, and the same every time.
-
-    The profile is the same in every row, sentences beside the table say it, and the page is narrow: it is left to the
-    table's file.
-    """
+    """A neat table, its sentences to the left."""
     words = [column for column in table.columns if column in PROSE]
-    style = table.style.hide(axis="index").format(na_rep="-", precision=3).set_uuid(name)
-    if "profile" in table.columns:
-        style = style.hide(subset=["profile"], axis="columns")
+    style = neat(table, name)
     left = [{"selector": "", "props": [("text-align", "left")]}]
     return style.set_table_styles(dict.fromkeys(words, left), overwrite=False) if words else style
 
