@@ -149,7 +149,7 @@ if shelf.here(SCOFF) or shelf.here(RIM):
     floor, copied = value(here, "floor_5_frames"), value(here, "copy_last_5_frames")
     groups = shelf.groups("error_5_frames", NAMES)
     levels = {"best deterministic prediction": floor, "copy the last frame": copied}
-    figure = seed_points([Measure("squared error per frame", groups, levels, log=True)], width=4.6)
+    figure = seed_points([Measure("squared error per frame", groups, levels, log=True)], width=5.6)
     say(
         *(
             f"{NAMES[one]}: {shelf.spoken(one, 'error_over_floor')} times the floor."

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from textwrap import fill
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -15,6 +16,9 @@ from rulebook.figures.style import INK, MUTED, SEED_COLOURS
 from rulebook.measures.intervals import mean_interval
 
 BySeed = Mapping[int, float]
+
+LEVEL_LETTERS, TICK_LETTERS = 18, 12
+"""Where the name of a level, to the right of the axis, and that of a group, below it, break into lines."""
 
 
 @dataclass(frozen=True)
@@ -66,8 +70,11 @@ def _points(axis: Axes, measure: Measure) -> None:
             axis.plot([x + 0.2] * 2, [low, high], color=INK, linewidth=1.2)
     for name, level in measure.levels.items():
         axis.axhline(level, color=MUTED, linewidth=1, linestyle="--")
-        axis.annotate(name, (0.01, level), xycoords=("axes fraction", "data"), ha="left", va="top", color=MUTED, size=8)
-    axis.set_xticks(range(len(measure.groups)), list(measure.groups))
+        beside = fill(name, LEVEL_LETTERS)
+        axis.annotate(
+            beside, (1.02, level), xycoords=("axes fraction", "data"), ha="left", va="center", color=MUTED, size=8
+        )
+    axis.set_xticks(range(len(measure.groups)), [fill(name, TICK_LETTERS) for name in measure.groups])
     axis.set_xlim(-0.5, len(measure.groups) - 0.5)
     axis.grid(axis="x", visible=False)
     axis.set_title(measure.label, fontsize=9)
