@@ -284,7 +284,7 @@ def test_it_learns_a_batch_by_heart(frames: Tensor):
     assert sum(errors[-5:]) < 0.6 * sum(errors[:5])
 
 
-@pytest.mark.parametrize("name", ["scoff/atomic", "rim/fixed"])
+@pytest.mark.parametrize("name", ["scoff/atomic", "rim-mlp/fixed"])
 def test_the_smoke_run_trains(name: str, tmp_path: Path):
     config = CATALOGUE.find(f"{name}/smoke/s0")
     assert train(CATALOGUE.find(config.start_from), tmp_path, torch.device("cpu")).finished

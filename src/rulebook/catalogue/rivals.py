@@ -61,12 +61,14 @@ DRAWN: dict[Profile, int | None] = {"smoke": 2, "laptop": 3, "paper": None}
 """Predicted frames that SCOFF and RIM draw per clip and step."""
 
 
-def fixed_training(profile: Profile) -> Training:
-    """Where every ball has its direction: the rate is held for longer, since here more is learned from one frame."""
-    return SCOFF_TRAINING[profile].model_copy(update={"hold": 0.5, "decay": "cosine"})
+def with_mlp(profile: Profile, fixed: bool) -> Training:
+    """SCOFF and RIM with slot attention's MLP. Where every ball has its direction the rate is held for longer: more is
+    to be learned there than a mean."""
+    changed = {"tamed": True} | ({"hold": 0.5, "decay": "cosine"} if fixed else {})
+    return SCOFF_TRAINING[profile].model_copy(update=changed)
 
 
-def scoff(schemata: int, file: int, fixed: bool) -> dict[Profile, Recipe]:
+def scoff(schemata: int, file: int, *, mlp: bool = False, fixed: bool = False) -> dict[Profile, Recipe]:
     """SCOFF, or RIM where there is one schema, in the three profiles."""
     cost = {"smoke": "2 seconds of one core", "laptop": "30 minutes of one core", "paper": "10 minutes of one H200"}
     return {
@@ -75,9 +77,10 @@ def scoff(schemata: int, file: int, fixed: bool) -> dict[Profile, Recipe]:
                 perception=eye,
                 schemata=schemata,
                 file=file if profile != "smoke" else 20,
+                mlp=mlp,
                 drawn_frames=DRAWN[profile],
             ),
-            fixed_training(profile) if fixed else SCOFF_TRAINING[profile],
+            with_mlp(profile, fixed) if mlp else SCOFF_TRAINING[profile],
             seeds=(0,) if profile == "smoke" else (0, 1, 2),
             cost=cost[profile],
             expected="error below a tenth of that of the best deterministic prediction, had these balls moved at random"
@@ -182,17 +185,18 @@ def gswm(propagations: int) -> dict[Profile, Recipe]:
 
 
 def add_rivals(catalogue: Catalogue) -> None:
-    walk, walls, torus = RandomWalk(), RandomWalk.deterministic(border="stay"), RandomWalk.deterministic()
+    walk, fixed, torus = RandomWalk(), RandomWalk.deterministic(border="reflect"), RandomWalk.deterministic()
     sizes = {"scoff": (5, 80), "rim": (1, 160)}
     pages = {"scoff": ("vim-table-1", "vim-figure-8"), "rim": ("vim-table-1",)}
     # The balls are the same on all walks, and so is what the eye learns from stills.
-    for variant, (schemata, file) in sizes.items():
-        recipes = scoff(schemata, file, fixed=False)
-        catalogue.add(Entry("rivals", variant, "atomic", walk, recipes, pages[variant], SLOTS))
-        recipes = scoff(schemata, file, fixed=True)
-        catalogue.add(Entry("rivals", variant, "fixed", walls, recipes, ("fixed-walk",), SLOTS))
-    # Beside it, with one seed and the schedule of the random walk, a torus, at whose edge balls come apart.
-    recipes = {name: replace(recipe, seeds=(0,)) for name, recipe in scoff(5, 80, fixed=False).items()}
+    for variant, size in sizes.items():
+        catalogue.add(Entry("rivals", variant, "atomic", walk, scoff(*size), pages[variant], SLOTS))
+        recipes = scoff(*size, mlp=True)
+        catalogue.add(Entry("rivals", f"{variant}-mlp", "atomic", walk, recipes, pages[variant], SLOTS))
+        recipes = scoff(*size, mlp=True, fixed=True)
+        catalogue.add(Entry("rivals", f"{variant}-mlp", "fixed", fixed, recipes, ("fixed-walk",), SLOTS))
+    # Beside it, without the MLP and with one seed, a torus, at whose edge balls come apart.
+    recipes = {name: replace(recipe, seeds=(0,)) for name, recipe in scoff(*sizes["scoff"]).items()}
     catalogue.add(Entry("rivals", "scoff", "deterministic", torus, recipes, ("fixed-walk",), SLOTS))
     for variant, propagations, before in (("gswm", 1, None), ("gswm-multi", 2, "gswm/atomic")):
         catalogue.add(Entry("rivals", variant, "atomic", walk, gswm(propagations), ("vim-figure-4",), before))

@@ -20,6 +20,8 @@ Differences from the papers:
  2. Frames are decoded file by file into a mixture, as VIM's are: that is what VIM's Figure 8 shows.
  3. No dropout on the two attentions (RIM: 0.1).
  4. Every file is active at every step, as VIM's Appendix B has it (RIM: the top k).
+ 5. With ``mlp`` a file passes through slot attention's residual MLP behind its GRU (no paper has it). The decoder
+    learned to draw slots that did, and attention to find them again; without it, files fade within a few steps.
 """
 
 from __future__ import annotations
@@ -34,6 +36,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from rulebook.clips import Rollout
+from rulebook.layers.gradients import tame
 from rulebook.layers.perception import Perception, PerceptionSpec, frame_error
 from rulebook.layers.schemata import Schemata
 from rulebook.models.base import ModelSpec, VideoModel, some_frames
@@ -58,6 +61,8 @@ class SCOFFSpec(ModelSpec):
     """Heads of the communication between files."""
     head_dim: int = Field(32, ge=1)
     """Size of a head's keys, queries and values."""
+    mlp: bool = False
+    """Whether what a file became goes through slot attention's residual MLP, as slots do."""
     drawn_frames: int | None = Field(None, ge=1)
     """Predicted frames that are drawn per clip and step in training (``some_frames``); None: all."""
 
@@ -123,6 +128,7 @@ class SCOFF(VideoModel):
         self.enter = identity_at_first(dim, spec.file)
         self.ask = identity_at_first(spec.file, dim)
         self.schemata = Schemata(spec.schemata, dim, spec.file, spec.key, spec.temperature)
+        self.back = identity_at_first(dim, spec.file) if spec.mlp else None
         self.communication = Communication(spec.file, spec.heads, spec.head_dim)
         self.leave = identity_at_first(spec.file, dim)
 
@@ -148,9 +154,17 @@ class SCOFF(VideoModel):
         and after it; ``noise`` None: without Gumbel noise."""
         # Always in float32: errors of a recurrence add up.
         with torch.autocast(files.device.type, enabled=False):
+            files = tame(files)
             read, share = self.perception.attention.compete(self.ask(files), offered)
             chosen, probs, choice = self.schemata(read, files, noise)
-            return Step(self.communication(chosen), probs, choice, share)
+            return Step(self.communication(self.think(chosen)), probs, choice, share)
+
+    def think(self, files: Float[Tensor, "batch file state"]) -> Float[Tensor, "batch file state"]:
+        """Slot attention's residual MLP, behind its GRU as there."""
+        if self.back is None:
+            return files
+        attention = self.perception.attention
+        return files + self.back(attention.mlp(attention.norm_update(self.ask(files))))
 
     # ---- a whole clip -------------------------------------------------------------------------------------------
 
