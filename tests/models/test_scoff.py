@@ -35,7 +35,7 @@ def model_of(schemata: int = 3, file: int = 12, **settings) -> SCOFF:
     spec = SCOFFSpec(perception=EYE, schemata=schemata, file=file, heads=2, head_dim=4, **settings)
     model = spec.build(SHAPE)
     # Far from their start as identities, so that leaving one out is seen.
-    for layer in (model.enter, model.ask, model.leave):
+    for layer in (model.enter, model.ask, model.leave, *([model.back] if model.back else [])):
         nn.init.normal_(layer.weight, std=0.5)
     return model
 
@@ -75,7 +75,8 @@ def plain_step(model: SCOFF, files: list[Tensor], cells: Tensor, *, selects: boo
             query = model.schemata.to_query(files[k])
             best = max(range(len(candidates)), key=lambda j: float(query @ model.schemata.to_key(candidates[j])))
         chosen.append(best)
-        updated.append(candidates[best])
+        thought = attention.mlp(attention.norm_update(model.ask(candidates[best])))
+        updated.append(candidates[best] + (model.back(thought) if model.back else 0))
     return [file + heard(model, file, updated) for file in updated], chosen
 
 
@@ -120,14 +121,28 @@ def plain_prediction(model: SCOFF, frames: Tensor, *, selects: bool) -> tuple[Te
     return torch.stack(clips), torch.stack(choices)
 
 
+@pytest.mark.parametrize("mlp", [False, True])
 @torch.no_grad()
-def test_the_batched_model_equals_a_loop_over_files_and_schemata(frames: Tensor):
-    model = model_of()
+def test_the_batched_model_equals_a_loop_over_files_and_schemata(frames: Tensor, mlp: bool):
+    model = model_of(mlp=mlp)
     rollout = model.rollout(frames, given=5)
     predicted, choices = plain_prediction(model, frames, selects=True)
     torch.testing.assert_close(rollout.frames, predicted, atol=1e-5, rtol=1e-4)
     assert torch.equal(rollout.modules.squeeze(-1), choices)
     assert len(choices.unique()) > 1, "every file chose the same schema: the comparison says little"
+
+
+@torch.no_grad()
+def test_with_the_mlp_a_step_begins_as_a_round_of_slot_attention(frames: Tensor):
+    """One schema that is the eye's own GRU, nothing heard from other files: the file becomes what the slot becomes."""
+    torch.manual_seed(0)
+    model = SCOFFSpec(perception=EYE, schemata=1, file=EYE.dim, heads=2, head_dim=4, mlp=True).build(SHAPE)
+    model.schemata.grus.begin_as(model.perception.attention.gru, noise=0.0)
+    model.communication.out.weight.zero_()
+    cells = model.encode(frames[:, :1])[:, 0]
+    files, attention = model.start(cells, generator(1)), model.perception.attention
+    offered = attention.offer(cells)
+    torch.testing.assert_close(model.step(files, offered, None).files, attention.refine(files, offered)[0])
 
 
 @torch.no_grad()
