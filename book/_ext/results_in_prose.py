@@ -61,8 +61,8 @@ class ResultsTable(SphinxDirective):
         return tables.csv_table(results, name, wanted, self.options.get("digits", 3))
 
     def link(self, text: str, page: str) -> str:
-        """A link to a page of the book, plain text where there is no such page yet."""
-        return f"[{text}](/{page})" if page in self.env.found_docs else text
+        """A link to another page of the book, plain text where there is no such page yet."""
+        return f"[{text}](/{page})" if page in self.env.found_docs and page != self.env.docname else text
 
 
 def provide_values(app: Sphinx, config: Any) -> None:

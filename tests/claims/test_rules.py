@@ -75,6 +75,8 @@ def test_ratios_pair_equal_seeds():
     # Seed by seed the ratio is one half; against the mean of the second it would not be.
     assert decide(ratio(A, B, "<=", 0.5), a=[1, 10, 100], b=[2, 20, 200]).verdict == "reproduced"
     assert decide(ratio(A, B, "<=", 0.5), a=[1, 10, 100], b=[2]).verdict == "partly"
+    fewer = decide(ratio(A, B, "<=", 0.5), a=[1], b=[2, 20, 200])
+    assert fewer.ours.mean == 0.5, "a seed meets itself also where the second has more of them"
     assert decide(ratio(A, B, ">=", 1), a=[1, 1, 1], b=[0, 0, 0]).verdict == "not reproduced"
     single = decide(ratio(A, B, "<=", 1), a=[1, 1, 1], b=[2])
     assert single.verdict == "partly" and "1 seed" in single.note, "one seed below is one seed"
@@ -103,6 +105,7 @@ def test_ranks_count_and_not_sizes():
     assert ranked([1, 2, 3, 4, 5], [1, 10, 100, 1000, 1e9]).ours.mean == pytest.approx(1)
     assert ranked([1, 2, 3, 4, 5], [5, 4, 3, 2, 1]).verdict == "not reproduced"
     assert ranked([1, 2, 3, 4, 5], [5, 4, 3, 2, 1], opposite=True).verdict == "reproduced"
+    assert ranked([1, 2, 3, 4, 5], [5, 4, 3, 2, 1], opposite=True).ours.mean == pytest.approx(-1)
     assert ranked([1, 2, 3, 4, 5], [1, 2, 3, 4, math.nan]).verdict == "not reproduced"
 
 

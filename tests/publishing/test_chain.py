@@ -64,11 +64,11 @@ def test_a_changed_metric_changes_verdict_table_and_prose(project, add_run):
     write_table(project, 1.2345)
     page = build(project)
     prose, claims = text_of(page), text_of(page.with_name("claims.html"))
-    assert "The error is 1.81 (1.8 to 1.82, 3 seeds, laptop); 1 of 41 claims hold" in prose
+    assert "The error is 1.81 (1.8 to 1.82 over 3 seeds, laptop); 1 of 41 claims hold" in prose
     assert "first is reproduced" in prose
     assert "Of VIM with four modules: not measured yet" in prose
     assert "seed error per frame 0 1.23" in prose and "other" not in prose
-    assert "So far 1 are reproduced" in claims and "0.99 0.99 to 0.99, 3 seeds, laptop reproduced" in claims
+    assert "So far 1 are reproduced" in claims and "0.99 95 %: 0.99 to 0.99; 3 seeds, laptop reproduced" in claims
     stored = json.loads((project / "results" / "claims.json").read_text())
     assert stored[0]["verdict"] == "reproduced"
 
@@ -77,10 +77,10 @@ def test_a_changed_metric_changes_verdict_table_and_prose(project, add_run):
     write_table(project, 9.87)
     page = build(project)
     prose, claims = text_of(page), text_of(page.with_name("claims.html"))
-    assert "The error is 2.81 (1.8 to 4.82, 3 seeds, laptop); 0 of 41 claims hold" in prose
+    assert "The error is 2.81 (1.8 to 4.82 over 3 seeds, laptop); 0 of 41 claims hold" in prose
     assert "first is partly" in prose
     assert "0 9.87" in prose
-    assert "partly fails for seed 0" in claims
+    assert "partly fails for seed 0: at least 0.95 is asked" in claims
     stored = json.loads((project / "results" / "claims.json").read_text())
     assert stored[0]["verdict"] == "partly" and stored[0]["ours"]["mean"] == pytest.approx(0.743, abs=1e-3)
     refresh(project, judge_all(CLAIMS, Results(project)))

@@ -94,8 +94,21 @@ def test_two_are_compared_only_where_both_are_there(shelf, add_run, tmp_path):
 
 
 def test_floors_that_are_not_beaten_are_named(shelf, add_run, tmp_path):
-    assert against_floors(shelf, GRU) == "Every model, with every seed, beats copying frame 9 and the mean frame."
+    assert (
+        against_floors(shelf, GRU)
+        == "Over all predicted frames every model, with every seed, beats copying frame 9 and the mean frame."
+    )
     assert against_floors(shelf, RIMS) == ""
+
+
+def test_a_model_that_wins_over_all_frames_may_lose_the_last_ones(add_run, tmp_path):
+    levels = {"mse_copy_last": 70.0, "mse_mean_frame": 30.0, "mse_mean_frame_by_frame": [30.0, 30.0, 30.0]}
+    for seed, last in enumerate((29.0, 31.0)):
+        folder = add_run(f"{GRU}/laptop/s{seed}", mse=20.0, mse_by_frame=[10.0, 20.0, last], **levels)
+        (folder / "weights.safetensors").touch()
+        (folder / "provenance.json").write_text("{}")
+    told = against_floors(Shelf(Results(tmp_path), GRU), GRU)
+    assert told.endswith("Frame by frame the mean frame has less error than GRU CAT from frame 12 on (some seed).")
     add_run(f"{GRU}/laptop/s1", mse=75.0, mse_copy_last=70.0)
     told = against_floors(Shelf(Results(tmp_path), GRU), GRU)
     assert "GRU CAT against copy of frame 9 (1 of 2 seeds)" in told

@@ -34,6 +34,7 @@ METRICS: dict[str, tuple[str, str]] = {
         "position error after the best even iteration (targets an even number of moves away) or odd one (others)",
     ),
     "composition_oscillation": ("pixels", "mean change of position between the last iterations"),
+    "error_plus_kl": ("error + nats per frame", "error plus both KL terms, over 10 frames"),
     "composition_tracking_1": ("pixels", "position error over the frames of a clip, 1 iteration"),
     "composition_tracking_2": ("pixels", "position error over the frames of a clip, 2 iterations"),
     "composition_tracking_8": ("pixels", "position error over the frames of a clip, 8 iterations"),

@@ -99,11 +99,11 @@ class Rule(Protocol):
     def decide(self, values: Values) -> Decision: ...
 
 
-def _for_seeds(values: Mapping[int, float], holds: Callable[[float], bool]) -> tuple[Verdict, str]:
+def _for_seeds(values: Mapping[int, float], holds: Callable[[float], bool], asked: str) -> tuple[Verdict, str]:
     failing = [seed for seed, value in sorted(values.items()) if not holds(value)]
     if not failing:
         return capped("reproduced", len(values))
-    note = f"fails for seed{'s' if len(failing) > 1 else ''} {', '.join(map(str, failing))}"
+    note = f"fails for seed{'s' if len(failing) > 1 else ''} {', '.join(map(str, failing))}: {asked} is asked"
     return ("partly" if len(failing) < len(values) else "not reproduced"), note
 
 
@@ -136,7 +136,7 @@ class Threshold:
 
     def decide(self, values: Values) -> Decision:
         own = values[self.quantity]
-        verdict, note = _for_seeds(own, _beyond(self.sign, self.bound))
+        verdict, note = _for_seeds(own, _beyond(self.sign, self.bound), f"{SIGNS[self.sign]} {self.bound:g}")
         return Decision(verdict, Summary.of(list(own.values())), note=note)
 
 
@@ -158,7 +158,7 @@ class Between:
 
     def decide(self, values: Values) -> Decision:
         own = values[self.quantity]
-        verdict, note = _for_seeds(own, lambda value: self.low <= value <= self.high)
+        verdict, note = _for_seeds(own, lambda value: self.low <= value <= self.high, f"{self.low:g} to {self.high:g}")
         return Decision(verdict, Summary.of(list(own.values())), note=note)
 
 
@@ -166,7 +166,8 @@ class Between:
 class Ratio:
     """One quantity divided by another, seed by seed, is on the right side of a bound, for every seed.
 
-    Seeds are paired where both have them; else the mean of the second is used for all.
+    A seed that both have is paired with itself: its runs begin with the same slots. Where the second lacks it, the
+    mean of the second stands in.
     """
 
     above: Quantity
@@ -185,9 +186,9 @@ class Ratio:
     def decide(self, values: Values) -> Decision:
         above, below = values[self.above], values[self.below]
         mean = math.fsum(below.values()) / len(below)
-        under = {seed: below.get(seed, mean) if above.keys() == below.keys() else mean for seed in above}
+        under = {seed: below.get(seed, mean) for seed in above}
         ratios = {seed: value / under[seed] if under[seed] else math.nan for seed, value in above.items()}
-        verdict, note = _for_seeds(ratios, _beyond(self.sign, self.bound))
+        verdict, note = _for_seeds(ratios, _beyond(self.sign, self.bound), f"{SIGNS[self.sign]} {self.bound:.3g}")
         if verdict == "reproduced":
             # One seed below serves many above, and is one seed all the same.
             verdict, note = capped(verdict, len(below))

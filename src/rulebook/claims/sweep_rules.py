@@ -60,9 +60,11 @@ class RankCorrelation:
         found, low, high = rank_correlation(first, [sign * value for value in second])
         if math.isnan(found):
             return Decision("not reproduced", Summary(math.nan, None, None, n), note="one of the two never differs")
-        summary = Summary(found, low, high, n)
-        positive = summary.low is not None and summary.low > 0
-        verdict: Verdict = "reproduced" if found >= self.bound else "partly" if positive else "not reproduced"
+        verdict: Verdict = "reproduced" if found >= self.bound else "partly" if low > 0 else "not reproduced"
+        # In the table as it is, negative where the orders are opposite.
+        summary = Summary(-found, -high, -low, n) if self.opposite else Summary(found, low, high, n)
+        if verdict != "reproduced":
+            return Decision(verdict, summary, note=f"{summary.mean:.2f}, {sign * self.bound:g} or beyond is asked")
         verdict, note = capped(verdict, n)
         return Decision(verdict, summary, note=note)
 

@@ -44,24 +44,30 @@ def attention_maps(
     *,
     given: Sequence[bool],
     inputs: Sequence[str],
+    across: int = 4,
 ) -> Figure:
-    """One column per moment: the frame that was looked at, and below it how every cell (row) shared its attention out
-    over the inputs (columns), with the value in every field."""
-    columns, cells, width = attention.shape
-    field, gap, side, head, left = 0.3, 0.22, 0.78, 0.25, 0.65
-    total = left + columns * (width * field + gap)
-    height = head + side + 0.08 + cells * field + 0.45
+    """One column per moment, ``across`` of them in a line: the frame that was looked at, and below it how every cell
+    (row) shared its attention out over the inputs (columns), with the value in every field."""
+    moments, cells, width = attention.shape
+    across, down = min(across, moments), -(-moments // across)
+    field, gap, side, head, foot, left = 0.3, 0.22, 0.78, 0.25, 0.5, 0.65
+    total, line = left + across * (width * field + gap), head + side + 0.08 + cells * field + foot
+    height = down * line
     figure = plt.figure(figsize=(total, height))
-    for t in range(columns):
-        corner = left + t * (width * field + gap)
+    for t in range(moments):
+        row, column = divmod(t, across)
+        corner, bottom = left + column * (width * field + gap), height - (row + 1) * line
         middle = corner + (width * field - side) / 2
-        above = figure.add_axes((middle / total, (height - head - side) / height, side / total, side / height))
+        top = bottom + line - head - side
+        above = figure.add_axes((middle / total, top / height, side / total, side / height))
         show(above, frames[t], border=GIVEN if given[t] else PREDICTED)
         above.set_title(heads[t], fontsize=8, loc="center", pad=3)
-        axis = figure.add_axes((corner / total, 0.45 / height, width * field / total, cells * field / height))
+        axis = figure.add_axes(
+            (corner / total, (bottom + foot) / height, width * field / total, cells * field / height)
+        )
         _matrix(axis, attention[t].numpy())
         axis.set_xticks(range(width), inputs, fontsize=7, rotation=90 if max(map(len, inputs)) > 2 else 0)
-        axis.set_yticks(range(cells), [f"cell {k + 1}" for k in range(cells)] if t == 0 else [""] * cells)
+        axis.set_yticks(range(cells), [f"cell {k + 1}" for k in range(cells)] if column == 0 else [""] * cells)
         for k, label in enumerate(axis.get_yticklabels()):
             label.set(color=slot_colour(k), fontweight="bold", fontsize=8)
     return figure
@@ -93,12 +99,12 @@ class CellTimes:
 def cell_times(
     panels: Sequence[CellTimes], *, given: int, label: str, first: int = 1, binary: bool = False, top: float = 1.0
 ) -> Figure:
-    """Cells downwards, frames to the right; a red line where the model is left to itself. ``top``: value of the darkest
-    colour; ``binary``: black or white, without a scale."""
+    """Cells downwards, frames to the right, panels below each other; a red line where the model is left to itself.
+    ``top``: value of the darkest colour; ``binary``: black or white, without a scale."""
     times, cells = panels[0].values.shape
-    size = (0.19 * times + 1.0) * len(panels) + (0.2 if binary else 0.9), 0.24 * cells + 0.95
-    figure, axes = plt.subplots(1, len(panels), figsize=size, squeeze=False, layout="constrained")
-    for axis, panel in zip(axes[0], panels, strict=True):
+    size = 0.25 * times + (1.2 if binary else 1.9), (0.24 * cells + 0.75) * len(panels)
+    figure, axes = plt.subplots(len(panels), 1, figsize=size, squeeze=False, layout="constrained")
+    for axis, panel in zip(axes[:, 0], panels, strict=True):
         image = axis.imshow(
             panel.values.T.numpy(), cmap="gray_r" if binary else SHARES, vmin=0, vmax=top, aspect="auto"
         )
@@ -117,7 +123,7 @@ def cell_times(
         axis.grid(which="minor", color=MUTED, linewidth=0.3)
         axis.tick_params(which="minor", length=0)
     if not binary:
-        figure.colorbar(image, ax=list(axes[0]), label=label, shrink=0.9)
+        figure.colorbar(image, ax=list(axes[:, 0]), label=label, shrink=0.9)
     return figure
 
 

@@ -8,11 +8,24 @@ from dataclasses import dataclass
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import FormatStrFormatter, LogLocator, MaxNLocator, NullLocator
 
 from rulebook.figures.style import MUTED, SEED_COLOURS
 from rulebook.measures.intervals import mean_interval
+
+
+def logarithmic(axis: Axes) -> None:
+    """A logarithmic y axis that says so, with plain numbers at its ticks: 1, 2, 3 and 5 of every power of ten, or
+    equal steps where it spans less than one."""
+    axis.set_yscale("log")
+    low, high = axis.get_ylim()
+    axis.yaxis.set_major_locator(LogLocator(subs=(1, 2, 3, 5)) if high > 10 * low else MaxNLocator(6, prune="lower"))
+    axis.yaxis.set_minor_locator(NullLocator())
+    axis.yaxis.set_major_formatter(FormatStrFormatter("%g"))
+    axis.set_ylim(low, high)
+    axis.set_ylabel(f"{axis.get_ylabel()} (log scale)")
 
 
 def learning_curves(
@@ -32,7 +45,8 @@ def learning_curves(
     for name, value in (levels or {}).items():
         axis.axhline(value, color=MUTED, linewidth=1, linestyle="--")
         axis.annotate(name, (1, value), xycoords=("axes fraction", "data"), ha="right", va="bottom", color=MUTED)
-    axis.set(xlabel="training step", ylabel=label, yscale="log")
+    axis.set(xlabel="training step", ylabel=label)
+    logarithmic(axis)
     axis.legend(loc="upper right")
     figure.tight_layout()
     return figure
@@ -57,11 +71,12 @@ def seed_curves(
     levels: Mapping[str, float] | None = None,
     marks: Mapping[str, float] | None = None,
     log: bool = False,
+    bottom: float = 0.0,
     size: tuple[float, float] = (6.4, 3.4),
 ) -> Figure:
     """Every seed as a thin line, their mean as a thick one, its 95 % interval as a band where there are three or more.
 
-    ``levels``: named horizontal lines to compare to; ``marks``: named vertical ones.
+    ``levels``: named horizontal lines to compare to; ``marks``: named vertical ones; ``bottom``: where the axis begins.
     """
     figure, axis = plt.subplots(figsize=size)
     for curve in curves:
@@ -87,9 +102,9 @@ def seed_curves(
     axis.set(xlabel=xlabel, ylabel=ylabel)
     axis.xaxis.set_major_locator(MaxNLocator(integer=True))
     if log:
-        axis.set_yscale("log")
+        logarithmic(axis)
     else:
-        axis.set_ylim(0, None)
+        axis.set_ylim(bottom, None)
     if len(curves) > 1:
         axis.legend(fontsize=8)
     figure.tight_layout()
@@ -108,7 +123,8 @@ def lines_of_seeds(
     for label, (lines, colour) in groups.items():
         for i, (x, y) in enumerate(lines):
             axis.plot(x, y, color=colour, linewidth=1.3, alpha=0.8, label=label if i == 0 else None)
-    axis.set(xlabel=xlabel, ylabel=ylabel, yscale="log")
+    axis.set(xlabel=xlabel, ylabel=ylabel)
+    logarithmic(axis)
     axis.set_xlim(0, None)
     axis.legend(fontsize=8)
     figure.tight_layout()

@@ -43,6 +43,9 @@ def row_shares(counts: np.ndarray) -> np.ndarray:
     return counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
 
 
+PAGE, TITLE_LETTER = 8.0, 0.07
+"""Inches: how wide a figure may be for its text to be read on a page; a letter of a title."""
+
 RULES = tuple(map(" ".join, zip(ARROWS, MOVES, strict=True)))
 """The four moves as labels of rows."""
 
@@ -54,24 +57,27 @@ def heatmaps(
     rows: Sequence[str] = RULES,
     columns: Sequence[str] | None = None,
     row_label: str = "true move",
-    cell: float = 0.62,
+    cell: float = 0.49,
 ) -> Figure:
-    """Matrices side by side. Colour: share of the row; in every cell the share in percent and the count below.
+    """Matrices side by side, as many in a line as fit into the page, or ``across``. Colour: share of the row; in every
+    cell the share in percent and the count below.
 
     Columns are modules, ordered by ``module_order``, unless ``columns`` names them: then they stay where they are.
     """
-    across = across or len(panels)
-    down = -(-len(panels) // across)
     widest = max(panel.counts.shape[1] for panel in panels)
-    left, gap, head, foot = 1.0, 0.35, 0.3, 0.45
-    width = left + across * (widest * cell + gap)
+    lines = [line for panel in panels for line in panel.title.split("\n")]
+    left, foot, head = 1.0, 0.45, 0.15 + 0.15 * max(panel.title.count("\n") + 1 for panel in panels)
+    pitch = max(widest * cell + 0.35, TITLE_LETTER * max(map(len, lines)) + 0.15)
+    across = across or max(1, min(len(panels), int((PAGE - left) / pitch)))
+    down = -(-len(panels) // across)
+    width = left + across * pitch
     height = down * (len(rows) * cell + head + foot)
     figure = plt.figure(figsize=(width, height))
     for i, panel in enumerate(panels):
         row, column = divmod(i, across)
         size = panel.counts.shape[1] * cell
         bottom = height - (row + 1) * (len(rows) * cell + head + foot) + foot
-        corner = left + column * (widest * cell + gap)
+        corner = left + column * pitch
         axis = figure.add_axes((corner / width, bottom / height, size / width, len(rows) * cell / height))
         _matrix(axis, panel, columns)
         axis.set_yticks(range(len(rows)), rows if column == 0 else [""] * len(rows))
@@ -88,8 +94,8 @@ def _matrix(axis: Axes, panel: Panel, columns: Sequence[str] | None) -> None:
     axis.imshow(shares, cmap=SHARES, vmin=0, vmax=1, aspect="auto")
     for (y, x), share in np.ndenumerate(shares):
         colour = PAPER if share > 0.45 else INK
-        axis.text(x, y - 0.12, f"{100 * share:.0f} %", ha="center", va="center", color=colour, fontsize=8.5)
-        axis.text(x, y + 0.26, f"{int(counts[y, x])}", ha="center", va="center", color=colour, fontsize=6, alpha=0.8)
+        axis.text(x, y - 0.18, f"{100 * share:.0f} %", ha="center", va="center", color=colour, fontsize=8.5)
+        axis.text(x, y + 0.26, f"{int(counts[y, x])}", ha="center", va="center", color=colour, fontsize=7.5, alpha=0.8)
     names = [str(module + 1) for module in order] if columns is None else list(columns)
     axis.set_xticks(range(len(names)), names)
     axis.set_title(panel.title, fontsize=9)

@@ -9,8 +9,9 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FixedLocator, LogFormatter, NullFormatter, NullLocator
+from matplotlib.ticker import FixedLocator, NullFormatter, NullLocator
 
+from rulebook.figures.curves import logarithmic
 from rulebook.figures.heatmaps import SHARES
 from rulebook.figures.style import INK, MUTED, PAPER
 
@@ -41,6 +42,23 @@ def _markers(models: Sequence[Model]) -> dict[str, str]:
     return {kind: MARKERS[i % len(MARKERS)] for i, kind in enumerate(kinds)}
 
 
+def _handles(models: Sequence[Model]) -> list[Line2D]:
+    """What colours say and, where they differ, markers."""
+    told = [Line2D([], [], marker="o", ls="", color=colour, label=name) for name, colour in _colours(models).items()]
+    markers = _markers(models)
+    if len(markers) > 1:
+        told += [Line2D([], [], marker=marker, ls="", color=MUTED, label=name) for name, marker in markers.items()]
+    return told
+
+
+def _legend_below(figure: Figure, handles: Sequence[Line2D]) -> None:
+    """One line of legend under all axes, which make room for it."""
+    figure.tight_layout(rect=(0, 0.28 / figure.get_figheight(), 1, 1))
+    figure.legend(
+        handles=handles, loc="lower center", ncols=len(handles), fontsize=8, handletextpad=0.2, columnspacing=1
+    )
+
+
 def model_curves(
     curves: Mapping[Model, tuple[Sequence[float], Sequence[float]]],
     *,
@@ -50,19 +68,20 @@ def model_curves(
     log: bool = False,
     zero: bool = False,
 ) -> Figure:
-    """One line per model, (steps, values), coloured by its group; thin lines so that all can be followed. ``zero``: the
-    axis begins there."""
-    figure, axis = plt.subplots(figsize=(6.4, 3.3))
+    """One line per model, (steps, values), coloured by its group, at some of its points the marker of its kind; thin
+    lines so that all can be followed. ``zero``: the axis begins there."""
+    figure, axis = plt.subplots(figsize=(6.4, 3.6))
     colours, markers = _colours(list(curves)), _markers(list(curves))
-    for model, (x, y) in curves.items():
-        few = len(x) <= 40
+    for i, (model, (x, y)) in enumerate(curves.items()):
+        apart = max(1, len(x) // 16)
         axis.plot(
             x,
             y,
             color=colours[model.group],
             linewidth=1.3,
-            marker=markers[model.kind] if few else None,
-            markersize=3.5,
+            marker=markers[model.kind] if apart == 1 or len(markers) > 1 else None,
+            markevery=(apart * i // len(curves), apart),
+            markersize=4,
             alpha=0.85,
         )
     for name, value in (levels or {}).items():
@@ -73,13 +92,10 @@ def model_curves(
     axis.set(xlabel=xlabel, ylabel=ylabel)
     axis.set_xlim(0, None)
     if log:
-        axis.set_yscale("log")
-        axis.yaxis.set_major_formatter(LogFormatter())
-        axis.yaxis.set_minor_formatter(LogFormatter(labelOnlyBase=False, minor_thresholds=(1, 0.4)))
+        logarithmic(axis)
     elif zero:
         axis.set_ylim(0, None)
-    axis.legend(handles=[Line2D([], [], color=colour, label=group) for group, colour in colours.items()], fontsize=8)
-    figure.tight_layout()
+    _legend_below(figure, _handles(list(curves)))
     return figure
 
 
@@ -96,7 +112,7 @@ class Against:
 
 def scatter(panels: Sequence[Against]) -> Figure:
     """Points side by side; colour and marker say which model it is."""
-    figure, axes = plt.subplots(1, len(panels), figsize=(4.3 * len(panels) + 1.2, 3.3), squeeze=False)
+    figure, axes = plt.subplots(1, len(panels), figsize=(3.4 * len(panels) + 0.4, 3.5), squeeze=False)
     models = list(dict.fromkeys(model for panel in panels for model in panel.points))
     colours, markers = _colours(models), _markers(models)
     for axis, panel in zip(axes[0], panels, strict=True):
@@ -105,13 +121,7 @@ def scatter(panels: Sequence[Against]) -> Figure:
         axis.set(xlabel=panel.xlabel, ylabel=panel.ylabel)
         axis.set_title(panel.note, fontsize=9)
         axis.margins(0.12)
-    handles = [Line2D([], [], marker="o", linestyle="", color=colour, label=name) for name, colour in colours.items()]
-    if len(markers) > 1:
-        handles += [
-            Line2D([], [], marker=marker, linestyle="", color=MUTED, label=name) for name, marker in markers.items()
-        ]
-    axes[0][-1].legend(handles=handles, fontsize=8, loc="center left", bbox_to_anchor=(1.0, 0.5))
-    figure.tight_layout()
+    _legend_below(figure, _handles(models))
     return figure
 
 
@@ -127,12 +137,19 @@ class Effect:
 
 
 def effects(panels: Sequence[Effect], *, ylabel: str) -> Figure:
-    """One axis per setting, all on the same scale: the steeper the line, the more the setting matters."""
-    figure, axes = plt.subplots(1, len(panels), figsize=(2.35 * len(panels) + 1.1, 3.2), sharey=True, squeeze=False)
-    colours = _colours(list(dict.fromkeys(model for panel in panels for model in panel.points)))
-    for axis, panel in zip(axes[0], panels, strict=True):
+    """One axis per setting, two in a line, all on the same scale: the steeper the line, the more the setting
+    matters."""
+    across, down = min(2, len(panels)), -(-len(panels) // 2)
+    figure, axes = plt.subplots(down, across, figsize=(3.3 * across, 2.6 * down + 0.3), sharey=True, squeeze=False)
+    models = list(dict.fromkeys(model for panel in panels for model in panel.points))
+    colours, markers = _colours(models), _markers(models)
+    for axis in axes.flat[len(panels) :]:
+        axis.remove()
+    for axis, panel in zip(axes.flat, panels, strict=False):
         for model, (x, y) in panel.points.items():
-            axis.plot(x, y, "o", color=colours[model.group], markersize=6, alpha=0.8, markeredgecolor=PAPER)
+            axis.plot(
+                x, y, markers[model.kind], color=colours[model.group], markersize=6, alpha=0.8, markeredgecolor=PAPER
+            )
         axis.plot(list(panel.means), list(panel.means.values()), "-", color=INK, linewidth=2, zorder=1.8)
         axis.set_axisbelow(True)
         axis.set_xscale("log")
@@ -144,11 +161,9 @@ def effects(panels: Sequence[Effect], *, ylabel: str) -> Figure:
         axis.margins(x=0.18)
         axis.set_xlabel(panel.xlabel)
         axis.set_title(panel.title, fontsize=9)
-    axes[0][0].set_ylabel(ylabel)
-    handles = [Line2D([], [], marker="o", linestyle="", color=colour, label=name) for name, colour in colours.items()]
-    handles.append(Line2D([], [], color=INK, linewidth=2, label="mean"))
-    axes[0][-1].legend(handles=handles, fontsize=8, loc="center left", bbox_to_anchor=(1.0, 0.5))
-    figure.tight_layout()
+    for axis in axes[:, 0]:
+        axis.set_ylabel(ylabel)
+    _legend_below(figure, [*_handles(models), Line2D([], [], color=INK, linewidth=2, label="mean")])
     return figure
 
 
@@ -184,12 +199,17 @@ class Ranked:
 
 def rank_slopes(panels: Sequence[Ranked], *, sides: tuple[str, str] = ("thesis", "here"), digits: int = 1) -> Figure:
     """Best on top, on both sides; a level line is a model that keeps its place, a crossing is a changed order."""
-    most = max(len(panel.values) for panel in panels)
+    lines = [len(panel.values) + 1.6 for panel in panels]
     figure, axes = plt.subplots(
-        1, len(panels), figsize=(5.4 * len(panels), 0.27 * most + 0.8), squeeze=False, layout="constrained"
+        len(panels),
+        1,
+        figsize=(5.6, 0.25 * sum(lines) + 0.35 * len(panels)),
+        height_ratios=lines,
+        squeeze=False,
+        layout="constrained",
     )
     colours = _colours(list(dict.fromkeys(model for panel in panels for model in panel.values)))
-    for axis, panel in zip(axes[0], panels, strict=True):
+    for axis, panel in zip(axes[:, 0], panels, strict=True):
         places = [
             {model: i for i, model in enumerate(sorted(panel.values, key=lambda model: panel.values[model][side]))}
             for side in (0, 1)

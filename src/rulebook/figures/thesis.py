@@ -9,7 +9,6 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import LogFormatter
 from torch import Tensor
 
 from rulebook.figures.curves import lines_of_seeds
@@ -51,18 +50,10 @@ def loss_curves(history: pd.DataFrame, *, level: float, name: str) -> Figure:
         xlabel="training step",
         ylabel="squared error of the next frame",
     )
-    axis = _plain_numbers(figure)
+    axis = figure.axes[0]
     axis.axhline(level, color=MUTED, linewidth=1, linestyle=":")
     axis.annotate(name, (1, level), xycoords=("axes fraction", "data"), ha="right", va="bottom", color=MUTED, size=8)
     return figure
-
-
-def _plain_numbers(figure: Figure) -> Axes:
-    """Plain numbers, between the powers of ten too where there are few of these."""
-    axis = figure.axes[0]
-    axis.yaxis.set_major_formatter(LogFormatter())
-    axis.yaxis.set_minor_formatter(LogFormatter(minor_thresholds=(1.5, 0.5)))
-    return axis
 
 
 def training_curves(histories: Mapping[str, tuple[pd.DataFrame, str]], *, smooth: int = 10) -> Figure:
@@ -74,9 +65,7 @@ def training_curves(histories: Mapping[str, tuple[pd.DataFrame, str]], *, smooth
             mean = part["error"].rolling(smooth, min_periods=1).mean()
             lines.append((part["step"].to_numpy(), mean.to_numpy()))
         groups[name] = (lines, colour)
-    figure = lines_of_seeds(groups, xlabel="training step", ylabel="squared error of the next frame")
-    _plain_numbers(figure)
-    return figure
+    return lines_of_seeds(groups, xlabel="training step", ylabel="squared error of the next frame")
 
 
 def over_horizon(
@@ -88,34 +77,65 @@ def over_horizon(
     ylabel: str,
 ) -> Figure:
     """Error of every predicted frame: every seed a thin line, the mean of a model's seeds a thick one; what takes no
-    learning in grey."""
-    figure, axis = plt.subplots(figsize=(7.4, 3.9))
+    learning in grey, cut off where it leaves the models far below. Names stand at the ends of the lines."""
+    figure, axis = plt.subplots(figsize=(7.0, 4.4))
+    top = 1.2 * max(value for by_seed in models.values() for values in by_seed.values() for value in values)
+    ends: list[tuple[float, str, str]] = []
     for suffix, values in floors.items():
         name, style = FLOOR_LINES[suffix]
-        axis.plot(frames, values, color=MUTED, linewidth=1.6, linestyle=style, label=name)
+        axis.plot(frames, values, color=MUTED, linewidth=1.6, linestyle=style)
+        beyond = f" (up to {values[-1]:.0f})" if values[-1] > top else ""
+        ends.append((min(values[-1], top), f"{name}{beyond}", MUTED))
     for entry, by_seed in models.items():
         colour = colour_of(entry)
         for values in by_seed.values():
             axis.plot(frames, values, color=colour, linewidth=0.8, alpha=0.5)
         mean = [sum(column) / len(column) for column in zip(*by_seed.values(), strict=True)]
-        axis.plot(frames, mean, color=colour, linewidth=2.2, label=labels[entry])
+        axis.plot(frames, mean, color=colour, linewidth=2.2)
+        ends.append((mean[-1], labels[entry], colour))
     axis.set(xlabel="frame of the clip (frames 0 to 9 are given)", ylabel=ylabel, xlim=(frames[0], frames[-1]))
-    axis.set_ylim(0, None)
+    axis.set_ylim(0, top)
     axis.set_xticks(list(frames))
-    axis.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), fontsize=8)
     figure.tight_layout()
+    _name_ends(axis, ends, gap=top / 22)
     return figure
+
+
+def _name_ends(axis: Axes, ends: Sequence[tuple[float, str, str]], *, gap: float) -> None:
+    """(height, name, colour) of lines at the right edge: every name beside its end, in the order of the ends and
+    ``gap`` apart, with a thin line to the end where it had to move."""
+    ranked = sorted(ends)
+    places = [height for height, _, _ in ranked]
+    for _ in range(200):
+        for i in range(len(places) - 1):
+            close = gap - (places[i + 1] - places[i])
+            if close > 0:
+                places[i], places[i + 1] = places[i] - close / 2, places[i + 1] + close / 2
+    for place, (height, name, colour) in zip(places, ranked, strict=True):
+        axis.annotate(
+            name,
+            (1.0, height),
+            xytext=(1.04, place),
+            xycoords=("axes fraction", "data"),
+            textcoords=("axes fraction", "data"),
+            va="center",
+            color=colour,
+            fontsize=8,
+            annotation_clip=False,
+            arrowprops={"arrowstyle": "-", "color": colour, "linewidth": 0.7, "shrinkA": 0, "shrinkB": 0},
+        )
 
 
 def before_and_after(
     panels: Mapping[str, Mapping[str, tuple[Mapping[int, float], Mapping[int, float]]]], *, ylabel: str
 ) -> Figure:
-    """One axis per panel, one place per model: every seed a line from before training (pale) to after it."""
-    most = max(len(models) for models in panels.values())
-    figure, axes = plt.subplots(
-        1, len(panels), figsize=(max(2.4, 0.75 * most + 0.6) * len(panels), 3.2), sharey=True, squeeze=False
-    )
-    for axis, (name, models) in zip(axes[0], panels.items(), strict=True):
+    """One axis per panel, two in a line, and one place per model: every seed a line from before training (pale) to
+    after it."""
+    across, down = min(2, len(panels)), -(-len(panels) // 2)
+    figure, axes = plt.subplots(down, across, figsize=(3.5 * across, 2.9 * down + 0.3), sharey=True, squeeze=False)
+    for axis in axes.flat[len(panels) :]:
+        axis.remove()
+    for axis, (name, models) in zip(axes.flat, panels.items(), strict=False):
         for x, (before, after) in enumerate(models.values()):
             for seed in sorted(after):
                 colour = seed_colour(seed)
@@ -125,11 +145,12 @@ def before_and_after(
                 axis.plot(x + 0.15, after[seed], "o", color=colour, markersize=6)
         axis.set_xticks(range(len(models)), list(models), rotation=30, ha="right", rotation_mode="anchor", fontsize=8)
         axis.set(title=name, ylim=(-0.04, 1.04), xlim=(-0.5, len(models) - 0.5))
-    axes[0][0].set_ylabel(ylabel)
+    for axis in axes[:, 0]:
+        axis.set_ylabel(ylabel)
     seeds = sorted({seed for models in panels.values() for _, after in models.values() for seed in after})
     marks = [Line2D([], [], marker="o", linestyle="", color=seed_colour(seed), label=f"seed {seed}") for seed in seeds]
     marks.append(Line2D([], [], marker="o", linestyle="", color=INK, alpha=0.35, label="before training"))
-    figure.tight_layout(rect=(0, 0.09, 1, 1))
+    figure.tight_layout(rect=(0, 0.3 / figure.get_figheight(), 1, 1))
     figure.legend(handles=marks, loc="lower center", ncols=len(marks), fontsize=8, handletextpad=0.3, columnspacing=1)
     return figure
 

@@ -66,9 +66,15 @@ def _ours(entry: dict[str, Any]) -> str:
         return ""
     value = rounded(ours["mean"]) or "not finite"
     against = rounded(entry["against"]["mean"]) if entry["against"] else ""
-    span = f"{rounded(ours['low'])} to {rounded(ours['high'])}, " if ours["low"] is not None else ""
-    seeds = f"{ours['n_seeds']} seed{'s' if ours['n_seeds'] > 1 else ''}"
-    return f"{_pair(value, against)}<br><small>{span}{seeds}, {entry['profile']}</small>"
+    span = f"95 %: {rounded(ours['low'])} to {rounded(ours['high'])}; " if ours["low"] is not None else ""
+    return f"{_pair(value, against)}<br><small>{span}{seeds_told(entry)}, {entry['profile']}</small>"
+
+
+def seeds_told(entry: dict[str, Any]) -> str:
+    """'3 seeds', or '1 against 3 seeds' where the two sides of a comparison have not as many."""
+    counts = [entry["ours"]["n_seeds"], *([entry["against"]["n_seeds"]] if entry["against"] else [])]
+    counts = counts[:1] if len(set(counts)) == 1 else counts
+    return f"{' against '.join(map(str, counts))} seed{'s' if counts[-1] != 1 else ''}"
 
 
 def short_claims_table(entries: list[dict[str, Any]]) -> str:

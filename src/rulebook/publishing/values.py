@@ -1,6 +1,6 @@
 """What pages may say: every value of the results under a name, ready to stand in a sentence.
 
-In the book, ``{{ runs["slot-ae/atomic"].error.text }}`` becomes '1.80 (1.72 to 1.88, 3 seeds, laptop)' and
+In the book, ``{{ runs["slot-ae/atomic"].error.text }}`` becomes '1.80 (1.72 to 1.88 over 3 seeds, laptop)' and
 ``{{ claims.reproduced }}`` a count. What was not measured yet says so in words.
 """
 
@@ -64,7 +64,7 @@ def _spoken(found: list[float], profile: str | None) -> dict[str, Any]:
         return {"mean": NOT_YET, "worst": NOT_YET, "text": NOT_YET}
     summary = Summary.of(found)
     seeds = f"{summary.n_seeds} seed{'s' if summary.n_seeds > 1 else ''}, {profile}"
-    span = "" if summary.low is None else f"{rounded(min(found))} to {rounded(max(found))}, "
+    span = "" if summary.low is None else f"{rounded(min(found))} to {rounded(max(found))} over "
     return {
         "mean": rounded(summary.mean),
         "lowest": rounded(min(found)),
