@@ -78,19 +78,34 @@ NAMES = {entry: f"M = {modules}, bound alone" for entry, modules in NUMBERS.item
     M5: "M = 5, dreams",
 }
 shelf = Shelf(results, *NAMES)
-say(shelf.missing(), shelf.made_by())
 
 
 def matrices(entry, metric):
     """One panel per seed."""
-    label = NAMES[entry].split(",")[0]
-    return [Panel(f"{label}, seed {seed}", np.array(counts)) for seed, counts in shelf.by_seed(entry, metric).items()]
+    return [
+        Panel(f"{NAMES[entry]}\nseed {seed}", np.array(counts)) for seed, counts in shelf.by_seed(entry, metric).items()
+    ]
 
 
 def order_of(run):
     """A run's modules in the order of the moves that they are matched to."""
     return module_order(np.array(run.metrics["rule_module_interior"]["value"]))
 
+
+def missed(entry, metric):
+    """Seed -> frame -> moves whose module was not chosen, in percent."""
+    return {seed: [100 * (1 - share) for share in shares] for seed, shares in shelf.by_seed(entry, metric).items()}
+
+
+if shelf.here(M4, BOUND4):
+    found = {entry: list(shelf.by_seed(entry, "rule_accuracy_interior").values()) for entry in (M4, BOUND4)}
+    say(
+        "**Yes**: one module, one move," if min(found[M4]) > 0.9 else "**Not with every seed**:",
+        f"on {shelf.spoken(M4, 'rule_accuracy_interior')} of the ball-steps with all four moves possible, with",
+        f"four modules and dreams; {shelf.spoken(BOUND4, 'rule_accuracy_interior')} by the bound alone, as the paper",
+        "trains.",
+        f"Of five modules the least used takes a share of {shelf.spoken(M5, 'least_used_share')}." * shelf.here(M5),
+    )
 
 # %% [markdown]
 # ## Which module explains which move
@@ -149,7 +164,7 @@ if shelf.here(M4):
     panels, names = {}, []
     for run in shelf.runs(M4):
         config, model = load_model(run.path)
-        panels[f"M = 4, seed {run.seed}"] = [dots.numpy() for dots in effects(model, config.world)]
+        panels[f"{NAMES[M4]}, seed {run.seed}"] = [dots.numpy() for dots in effects(model, config.world)]
         names.append(order_of(run))
     figure = displacements(panels, step=config.world.step, names=names)
     say("Four tight clouds inside the circles, one colour each, mean: a module moves every ball alike.")
@@ -183,16 +198,17 @@ MEASURES = {
 def against_modules():
     """Figure 3, left, for the models that are there."""
     measures = [Measure(label, shelf.groups(metric, names)) for metric, label in MEASURES.items()]
-    return seed_points([measure for measure in measures if measure.groups], xlabel="modules")
+    measures = [measure for measure in measures if measure.groups]
+    return [seed_points(measures[i : i + 2], xlabel="modules", width=3.2) for i in range(0, len(measures), 2)]
 
 
 if shelf.here(*NUMBERS):
-    figure = against_modules()
+    figures = against_modules()
 
 # %% tags=["hide-input"]
 if any(shelf.here(entry) for entry in NUMBERS):
     if not shelf.here(*NUMBERS):
-        figure = against_modules()
+        figures = against_modules()
     means = {
         entry: np.mean(list(shelf.by_seed(entry, "error_plus_kl").values())) for entry in NUMBERS if shelf.here(entry)
     }
@@ -209,13 +225,13 @@ if any(shelf.here(entry) for entry in NUMBERS):
 # %% tags=["hide-input", "exhibit:vim-figure-3"]
 if shelf.here(*NUMBERS):
     for entry in NUMBERS:
-        figure = heatmaps(matrices(entry, "rule_module_interior"), cell=0.55)
+        figure = heatmaps(matrices(entry, "rule_module_interior"))
 
 # %% tags=["hide-input"]
 if not shelf.here(*NUMBERS):
     for entry in NUMBERS:
         if shelf.here(entry):
-            figure = heatmaps(matrices(entry, "rule_module_interior"), cell=0.55)
+            figure = heatmaps(matrices(entry, "rule_module_interior"))
 if shelf.here("vim-m2/atomic"):
     say(
         "With fewer modules than moves, moves must share.",
@@ -226,10 +242,10 @@ if shelf.here("vim-m2/atomic"):
 # %% [markdown]
 # ## Who does the work
 #
-# The share of all ball-steps on each module, largest first.
+# The share of all ball-steps on each module, largest first, after the bound alone.
 
 # %% tags=["hide-input"]
-shares = {f"M = {modules}": shelf.by_seed(entry, "module_shares") for entry, modules in NUMBERS.items()}
+shares = {NAMES[entry]: shelf.by_seed(entry, "module_shares") for entry in NUMBERS}
 if any(shares.values()):
     figure = stacked_shares({group: seeds for group, seeds in shares.items() if seeds})
     more = [entry for entry in (BOUND5, "vim-m7/atomic") if shelf.here(entry)]
@@ -271,22 +287,20 @@ if shelf.here(M4):
     )
 
 # %% [markdown]
-# And the choice of modules, step by step, where all four moves are possible. A slot that has lost its ball chooses for
-# another one, or for none, until it finds back: what falls with time is not the knowledge of the rules but of which
-# slot is whose.
+# And the choice of modules, step by step, where all four moves are possible: how many moves got another module than
+# theirs (by chance, 75 %). A slot that has lost its ball chooses for another one, or for none, until it finds back:
+# what grows with time is not ignorance of the rules but of which slot is whose.
 
 # %% tags=["hide-input"]
 if shelf.here(M4):
     shown = {M4: SLOT_COLOURS[0], M5: SLOT_COLOURS[1], BOUND4: SLOT_COLOURS[0], BOUND5: SLOT_COLOURS[1]}
     curves = [
-        Curve(NAMES[entry], shelf.by_seed(entry, "rule_accuracy_by_step"), colour, dashed=entry in NUMBERS)
+        Curve(NAMES[entry], missed(entry, "rule_accuracy_by_step"), colour, dashed=entry in NUMBERS)
         for entry, colour in shown.items()
         if shelf.here(entry)
     ]
-    figure = seed_curves(
-        curves, range(2, 21), xlabel="frame", ylabel="rule accuracy, interior", levels={"chance": 0.25}
-    )
-    say(f"Over the first 10 frames, M = 4: {shelf.spoken(M4, 'rule_accuracy_10_frames')}.")
+    figure = seed_curves(curves, range(2, 21), xlabel="frame", ylabel="moves missed, interior (%)")
+    say(f"Rule accuracy over the first 10 frames, M = 4: {shelf.spoken(M4, 'rule_accuracy_10_frames')}.")
 
 # %% [markdown]
 # ## What dreams are for
@@ -309,13 +323,12 @@ PAIRS = {
 WAYS = (("rule_accuracy_by_step", "posterior"), ("rule_accuracy_search_by_step", "search"))
 if shelf.here(BOUND4):
     shown = [entry for entry in (BOUND4, M4, BOUND5, M5) if shelf.here(entry)]
+    ways = [(entry, metric, how) for entry in (M4, BOUND4) if shelf.here(entry) for metric, how in WAYS]
     curves = [
-        Curve(f"{NAMES[entry]}, {how}", shelf.by_seed(entry, metric), SLOT_COLOURS[2 * i], dashed=entry in NUMBERS)
-        for entry in (BOUND4, M4)
-        if shelf.here(entry)
-        for i, (metric, how) in enumerate(WAYS)
+        Curve(f"{NAMES[entry]}, {how}", missed(entry, metric), colour, dashed=entry in NUMBERS)
+        for (entry, metric, how), colour in zip(ways, SLOT_COLOURS, strict=False)
     ]
-    figure = seed_curves(curves, range(2, 21), xlabel="frame", ylabel="rule accuracy, interior")
+    figure = seed_curves(curves, range(2, 21), xlabel="frame", ylabel="moves missed, interior (%)")
     rows = {
         (NAMES[entry], run.seed): {
             (label, how): run.metrics[metric]["value"]
@@ -392,11 +405,9 @@ if shelf.here(BOUND4):
         }
     display(pd.DataFrame(rows).T.rename_axis(["model", "seed"]).round(1))
 if shelf.here(BOUND4, M4):
-    missed, still = (
-        1 - np.mean(list(shelf.by_seed(entry, "rule_accuracy_interior").values())) for entry in (BOUND4, M4)
-    )
+    lost, still = (1 - np.mean(list(shelf.by_seed(entry, "rule_accuracy_interior").values())) for entry in (BOUND4, M4))
     say(
-        f"The posterior of the bound alone misses {100 * missed:.1f} % of the moves,",
+        f"The posterior of the bound alone misses {100 * lost:.1f} % of the moves,",
         f"after dreams {100 * still:.1f} %: balls that were not followed, not rules that were not found.",
     )
 
@@ -415,8 +426,8 @@ STEPWISE = {
 for modules, stages in STAGES.items():
     if shelf.here(*stages):
         accuracy = shelf.groups("rule_accuracy_interior", stages)
-        missed = {stage: {seed: 100 * (1 - share) for seed, share in kept.items()} for stage, kept in accuracy.items()}
-        measures = [Measure("moves missed, interior (%)", missed)]
+        lost = {stage: {seed: 100 * (1 - share) for seed, share in kept.items()} for stage, kept in accuracy.items()}
+        measures = [Measure("moves missed, interior (%)", lost)]
         measures += [Measure(STEPWISE[m], shelf.groups(m, stages)) for m in ("error_5_frames", "error_20_frames")]
         figure = seed_points(measures, xlabel=f"M = {modules}", tilt=True)
 rows = {
@@ -469,8 +480,10 @@ neat(table[["model", "seed", "profile", *list(COLUMNS.values())[:4]]], "matching
 # ## All numbers
 
 # %% tags=["hide-input"]
+say(shelf.missing(), shelf.made_by())
 neat(table.drop(columns=list(COLUMNS.values())[:4]), "all")
 
 # %% [markdown]
-# Remake this page: `rulebook notebooks 11_interpretability --force`; its runs: `rulebook train
-# vim-m4-dreams-on/atomic/laptop/s0` and so on, or `make train` for all.
+# Remake this page: `rulebook notebooks 11_interpretability --force`; `make train` trains those of its runs that are
+# missing. To train some that are here once more, with all that they start from, name another folder: `rulebook paper
+# --profile laptop --parallel 2 --only 'vim-m4-dreams-on/atomic/*' --root data/again`.

@@ -56,8 +56,6 @@ BCD, SBD = "oc-rims-bcd-6-3/moving-mnist", "oc-rims-sbd-6-3/moving-sprites"
 PAIRS = single_norm_pairs()
 digits = OneProfile(results, BCD, PAIRS[BCD])
 sprites = OneProfile(results, *TRACKED, PAIRS[SBD])
-for shelf in (digits, sprites):
-    say(shelf.missing(), shelf.made_by(), shelf.left_out())
 SHOWN = list(range(1, 2 * GIVEN, 2))
 
 
@@ -70,6 +68,17 @@ def cells(shelf, entry, choose=None, masked=True):
     rows = cell_rows(drawn.truth(SHOWN), drawn.prediction(SHOWN), pictures, given)
     return film_strip(rows, size=0.74, heads=[f"t = {frame}" for frame in SHOWN])
 
+
+if sprites.here(SBD):
+    named = {"single_object_share": "cells that draw one object", "mcl": "longest run with the same object"}
+    say(
+        f"{label(SBD)} on Moving Sprites, trained against untrained:",
+        "; ".join(
+            f"{name}: {sprites.spoken(SBD, metric)} against {rounded(before_training(sprites, SBD, metric))}"
+            for metric, name in named.items()
+        )
+        + " (shares of cell-steps, of the sequence).",
+    )
 
 # %% [markdown]
 # ## The picture of each cell
@@ -126,14 +135,12 @@ if sprites.here(SBD):
 #
 # ### Table 4.4
 
-# %% tags=["hide-input"]
+# %% tags=["hide-input", "exhibit:oc-rims-table-4-4"]
 table = tracking_table(sprites)
 _ = results.save_table("oc_rims_table_4_4", table)
-
-# %% tags=["hide-input", "exhibit:oc-rims-table-4-4"]
 styled(table, "table44") if sprites.here(*TRACKED) else None
 
-# %% tags=["hide-input"]
+# %% tags=["remove-input"]
 styled(table, "part44") if not sprites.here(*TRACKED) else None
 
 # %% tags=["hide-input"]
@@ -198,4 +205,13 @@ for shelf, entry in ((digits, BCD), (sprites, SBD)):
         )
 
 # %% [markdown]
-# Remake this page: `rulebook notebooks 32_objects --force`; train its runs from scratch: `make train`.
+# ## The runs of this page
+
+# %% tags=["hide-input"]
+for shelf in (digits, sprites):
+    say(shelf.missing(), shelf.made_by(), shelf.left_out())
+
+# %% [markdown]
+# Remake this page: `rulebook notebooks 32_objects --force`; `make train` trains those of its runs that are missing. To
+# train one that is here once more, name another folder: `rulebook train oc-rims-sbd-6-3/moving-sprites/laptop/s0 --root
+# data/again`.

@@ -36,6 +36,8 @@
 # %% tags=["hide-input"]
 import numpy as np
 import pandas as pd
+from IPython.display import display
+from scipy import stats
 
 from rulebook.claims.oc_rims import SWEEP
 from rulebook.figures.style import use_house_style
@@ -57,7 +59,7 @@ MODELS = {
     entry: Model(entry.partition("/")[0], f"{sizes['cells']:g} cells", f"{sizes['slots']:g} slots")
     for entry, sizes in SWEEP.items()
 }
-say(shelf.missing(*SWEEP), shelf.made_by(*SWEEP), shelf.left_out())
+SIZES = list(next(iter(SWEEP.values())))
 
 
 def value(entry, metric):
@@ -65,15 +67,42 @@ def value(entry, metric):
     return float(np.mean(list(shelf.by_seed(entry, metric).values())))
 
 
+def levels_of(setting):
+    return {entry: SWEEP[entry][setting] for entry in entries}
+
+
+def shares_of(metric):
+    """Each size's share of the variance between the models."""
+    found = {entry: value(entry, metric) for entry in entries}
+    return {setting: variance_share(found, levels_of(setting)) for setting in SIZES}
+
+
+def by_chance(share):
+    """How often the largest of four shares would be as large if models differed by chance alone (normal, alike).
+
+    Each size then has 2 of 8 degrees of freedom: the shares are uniform on the simplex, and no two exceed a half.
+    """
+    return sum((-1) ** k * [4, 6, 4][k] * max(0.0, 1 - (k + 1) * share) ** 3 for k in range(3))
+
+
+if complete:
+    first = {metric: max(shares_of(metric).items(), key=lambda pair: pair[1]) for metric in ("mse", "f1")}
+    luck = {metric: f"{100 * by_chance(share):.0f} %" for metric, (_, share) in first.items()}
+    say(
+        f"Most of the variance of MSE between the {len(entries)} models goes with"
+        f" **{first['mse'][0]} ({100 * first['mse'][1]:.0f} %)**, most of that of F1 with"
+        f" **{first['f1'][0]} ({100 * first['f1'][1]:.0f} %)**. But every model has one seed: if they differed by"
+        f" chance alone, the largest share would be as large in {luck['mse']} and {luck['f1']} of such sweeps."
+    )
+
 # %% tags=["hide-input"]
 COLUMNS = {"mse": "MSE", "ssim": "SSIM", "f1": "F1", "training_loss": "training error", "parameters": "parameters"}
 rows = [SWEEP[entry] | {told: value(entry, metric) for metric, told in COLUMNS.items()} for entry in entries]
-table = pd.DataFrame(rows, columns=[*next(iter(SWEEP.values())), *COLUMNS.values()])
+table = pd.DataFrame(rows, columns=[*SIZES, *COLUMNS.values()])
 _ = results.save_table("oc_rims_sweep", table)
-shown = table.sort_values("MSE").astype(dict.fromkeys([*next(iter(SWEEP.values())), "parameters"], int))
-styled(shown, "sweep") if len(table) else None
-
-# %% tags=["hide-input"]
+shown = table.sort_values("MSE").astype(dict.fromkeys([*SIZES, "parameters"], int))
+if len(table):
+    display(styled(shown, "sweep"))
 floors = pd.DataFrame(floor_lines(shelf, *entries))
 if len(floors):
     say(
@@ -85,16 +114,15 @@ if len(floors):
         + "."
     )
 
-
 # %% [markdown]
 # ## Figures B.1 to B.4: over the training
 #
-# A line per model; colours are numbers of cells. B.1 is the training error, the true frame before each given. In the
-# others the model goes on alone from frame 9, on clips of the validation split that are looked at while it is trained
-# (the thesis draws test clips; here they are for the end).
+# A line per model; colours are numbers of cells, markers numbers of slots. B.1 is the training error, the true frame
+# before each given. In the others the model goes on alone from frame 9, on clips of the validation split that are
+# looked at while it is trained (the thesis draws test clips; here they are for the end).
 
 
-# %% tags=["hide-input"]
+# %% tags=["hide-input", "exhibit:oc-rims-figure-b-1"]
 def curves(split, column, ylabel, **look):
     """Every model, as far as its history tells."""
     lines = {}
@@ -123,7 +151,6 @@ def figure_b4():
     return curves("validation", "ssim", "SSIM, frames 10 to 19")
 
 
-# %% tags=["hide-input", "exhibit:oc-rims-figure-b-1"]
 if complete:
     figure = figure_b1()
 
@@ -139,7 +166,7 @@ if complete:
 if complete:
     figure = figure_b4()
 
-# %% tags=["hide-input"]
+# %% tags=["remove-input"]
 if partial:
     for draw in (figure_b1, figure_b2, figure_b3, figure_b4):
         figure = draw()
@@ -151,7 +178,7 @@ if partial:
 # of the steps. Above each: Spearman's rank correlation with its 95 % interval, which is wide for so few models.
 
 
-# %% tags=["hide-input"]
+# %% tags=["hide-input", "exhibit:oc-rims-figure-b-5", "exhibit:oc-rims-figure-b-6"]
 def against(x, y, xlabel, ylabel):
     """One metric against another, and how well their ranks agree."""
     pairs = {entry: (value(entry, x), value(entry, y)) for entry in entries}
@@ -172,7 +199,6 @@ def figure_b8():
     return scatter([against("training_loss", "mse", "training error per frame", "MSE")])
 
 
-# %% tags=["hide-input", "exhibit:oc-rims-figure-b-5", "exhibit:oc-rims-figure-b-6"]
 if complete:
     figure = figure_b56()
 
@@ -180,7 +206,7 @@ if complete:
 if complete:
     figure = figure_b8()
 
-# %% tags=["hide-input"]
+# %% tags=["remove-input"]
 if partial:
     for draw in (figure_b56, figure_b8):
         figure = draw()
@@ -195,15 +221,11 @@ styled(verdicts(shelf, "O21"), "agreement")
 # title, its share of the variance between the models; the shares of all four add up to 100 %.
 
 
-# %% tags=["hide-input"]
-def levels_of(setting):
-    return {entry: SWEEP[entry][setting] for entry in entries}
-
-
+# %% tags=["hide-input", "exhibit:oc-rims-figure-b-7"]
 def figure_b7():
     errors = {entry: value(entry, "mse") for entry in entries}
     panels = []
-    for setting in next(iter(SWEEP.values())):
+    for setting in SIZES:
         levels = levels_of(setting)
         share = f": {100 * variance_share(errors, levels):.0f} % of the variance" if complete else ""
         points = {MODELS[entry]: (levels[entry], errors[entry]) for entry in entries}
@@ -211,59 +233,103 @@ def figure_b7():
     return effects(panels, ylabel="MSE, frames 10 to 19")
 
 
-# %% tags=["hide-input", "exhibit:oc-rims-figure-b-7"]
 if complete:
     figure = figure_b7()
 
 # %% [markdown]
-# ## Figure B.9: cells and slots
-#
-# Every pair of numbers was trained once. Down: more cells; to the right: more slots; the darker, the lower the error.
-
+# More of anything is also more weights, of cells most of all: every cell has its own.
 
 # %% tags=["hide-input"]
+if complete:
+    weights = {entry: value(entry, "parameters") for entry in entries}
+    means = level_means(weights, levels_of("cells"))
+    found, low, high = rank_correlation(list(weights.values()), [value(entry, "mse") for entry in entries])
+    say(
+        "Weights, mean of three models: "
+        + ", ".join(f"{weight / 1e6:.2f} M with {cells:g} cells" for cells, weight in means.items())
+        + f" (all models: {min(weights.values()) / 1e6:.2f} M to {max(weights.values()) / 1e6:.2f} M).",
+        f"Rank correlation of weights and MSE: {found:.2f} ({low:.2f} to {high:.2f}). What cells do as cells and what",
+        "they do as weights, this sweep cannot tell apart.",
+    )
+
+# %% [markdown]
+# ## Figure B.9: cells and slots
+#
+# Read what is said of slots with care: on Moving MNIST they can be exchanged for their mean in most models of
+# {doc}`33_ablations`, which were trained as these are.
+#
+# Every pair of numbers was trained once. Down: more cells; to the right: more slots; the darker, the lower the error.
+# Squares differ in the size of slots and of values too, so a single step from one to the next shows no effect of its
+# own.
+
+
+# %% tags=["hide-input", "exhibit:oc-rims-figure-b-9"]
 def figure_b9():
     values = {(SWEEP[entry]["cells"], SWEEP[entry]["slots"]): value(entry, "mse") for entry in entries}
     return crossed(values, rows="cells", columns="slots", label="MSE, frames 10 to 19")
 
 
-# %% tags=["hide-input", "exhibit:oc-rims-figure-b-9"]
 if complete:
     figure = figure_b9()
 
-# %% tags=["hide-input"]
+# %% tags=["remove-input"]
 if partial:
     for draw in (figure_b7, figure_b9):
         figure = draw()
 
 # %% [markdown]
-# How much of this is chance? Nine models of one seed say nothing of it. The model of the thesis's main table, whose
-# sizes are those in the middle of the sweep, was trained with several seeds: what they differ by is a scale.
+# ## How much of this is chance?
+#
+# Nine models of one seed say nothing of it. The model of the thesis's main table, whose sizes are those in the middle
+# of the sweep, was trained with several seeds: their standard deviation is a scale for that of the sweep.
 
 # %% tags=["hide-input"]
 again = list(shelf.by_seed(SEEDS, "mse").values())
 if entries and len(again) > 1:
     errors = [value(entry, "mse") for entry in entries]
+    wide, narrow = float(np.std(errors, ddof=1)), float(np.std(again, ddof=1))
+    luck = float(stats.f.sf((wide / narrow) ** 2, len(errors) - 1, len(again) - 1))
     steps = [f"{shelf.runs(entry)[0].config['training']['steps']:,}" for entry in (entries[0], SEEDS)]
     say(
-        f"Between the models of the sweep ({steps[0]} steps), MSE differs by up to"
-        f" {rounded(max(errors) - min(errors))}; between {len(again)} seeds of `{SEEDS}` ({steps[1]} steps), by"
-        f" {rounded(max(again) - min(again))} ({rounded(min(again))} to {rounded(max(again))})."
+        f"Standard deviation of MSE between the {len(errors)} models of the sweep ({steps[0]} steps): {rounded(wide)};"
+        f" between {len(again)} seeds of `{SEEDS}` ({steps[1]} steps): {rounded(narrow)}. By chance alone the first"
+        f" would be so much larger in {100 * luck:.0f} % of such comparisons (F test): **the models differ"
+        f" {'by more than seeds do' if luck < 0.05 else 'no more than seeds might'}**."
     )
+
+# %% [markdown]
+# And do the metrics agree on which size matters? Each row adds up to 100 %; by chance alone, each size has a quarter on
+# average. Last column: how often the largest share of a sweep would be as large if its models differed by chance alone.
 
 # %% tags=["hide-input"]
 rows = []
 if complete:
     for metric, told in (("mse", "MSE"), ("f1", "F1"), ("ssim", "SSIM"), ("training_loss", "training error")):
-        found = {entry: value(entry, metric) for entry in entries}
-        shares = {setting: variance_share(found, levels_of(setting)) for setting in next(iter(SWEEP.values()))}
-        rows.append({"share of the variance of": told} | shares)
+        rows.append({"share of the variance of": told} | shares_of(metric))
 shares = pd.DataFrame(rows or {"share of the variance of": []})
 _ = results.save_table("oc_rims_sweep_effects", shares)
-styled(shares, "shares") if rows else None
+if rows:
+    first = {row["share of the variance of"]: max(SIZES, key=row.get) for row in rows}
+    same = [told for told, setting in first.items() if setting == first["MSE"]]
+    say(
+        f"Most of the variance of MSE goes with {first['MSE']}, of F1 with {first['F1']}:",
+        "the two agree." if first["MSE"] == first["F1"] else "they do not agree on which size matters.",
+        f"With MSE go {' and '.join(same[1:])}." if len(same) > 1 else "",
+    )
+if rows:
+    largest = [by_chance(max(row[setting] for setting in SIZES)) for row in rows]
+    display(styled(shares.assign(**{"largest share by chance": largest}), "shares"))
 
 # %% tags=["hide-input"]
 styled(verdicts(shelf, "O22"), "sizes")
 
 # %% [markdown]
-# Remake this page: `rulebook notebooks 35_sweep --force`; train its runs from scratch: `make train`.
+# ## The runs of this page
+
+# %% tags=["hide-input"]
+say(shelf.missing(*SWEEP), shelf.made_by(*SWEEP), shelf.left_out())
+
+# %% [markdown]
+# Remake this page: `rulebook notebooks 35_sweep --force`; `make train` trains those of its runs that are missing. To
+# train one that is here once more, name another folder: `rulebook train sweep-c3-s2-d32-v100/moving-mnist/laptop/s0
+# --root data/again`.

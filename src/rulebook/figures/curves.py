@@ -17,15 +17,15 @@ from rulebook.measures.intervals import mean_interval
 
 
 def logarithmic(axis: Axes) -> None:
-    """A logarithmic y axis that says so, with plain numbers at its ticks: 1, 2, 3 and 5 of every power of ten, or
-    equal steps where it spans less than one."""
+    """A logarithmic y axis that says so, with plain numbers at round ticks: in equal steps where it spans little."""
     axis.set_yscale("log")
     low, high = axis.get_ylim()
-    axis.yaxis.set_major_locator(LogLocator(subs=(1, 2, 3, 5)) if high > 10 * low else MaxNLocator(6, prune="lower"))
+    subs = (1, 2, 3, 5, 7) if high < 30 * low else (1, 2, 5)
+    axis.yaxis.set_major_locator(MaxNLocator(6) if high < 3 * low else LogLocator(subs=subs))
     axis.yaxis.set_minor_locator(NullLocator())
     axis.yaxis.set_major_formatter(FormatStrFormatter("%g"))
     axis.set_ylim(low, high)
-    axis.set_ylabel(f"{axis.get_ylabel()} (log scale)")
+    axis.set_ylabel(f"{axis.get_ylabel()}\n(log scale)")
 
 
 def learning_curves(
@@ -71,12 +71,11 @@ def seed_curves(
     levels: Mapping[str, float] | None = None,
     marks: Mapping[str, float] | None = None,
     log: bool = False,
-    bottom: float = 0.0,
     size: tuple[float, float] = (6.4, 3.4),
 ) -> Figure:
     """Every seed as a thin line, their mean as a thick one, its 95 % interval as a band where there are three or more.
 
-    ``levels``: named horizontal lines to compare to; ``marks``: named vertical ones; ``bottom``: where the axis begins.
+    ``levels``: named horizontal lines to compare to; ``marks``: named vertical ones.
     """
     figure, axis = plt.subplots(figsize=size)
     for curve in curves:
@@ -104,7 +103,7 @@ def seed_curves(
     if log:
         logarithmic(axis)
     else:
-        axis.set_ylim(bottom, None)
+        axis.set_ylim(0, None)
     if len(curves) > 1:
         axis.legend(fontsize=8)
     figure.tight_layout()

@@ -39,8 +39,8 @@ def displacements(panels: Mapping[str, Sequence[np.ndarray]], *, step: float, na
             for rank, module in enumerate(order)
         ]
         axis.legend(
-            handles=marks, loc="upper center", bbox_to_anchor=(0.5, -0.24), ncols=len(order), fontsize=7,
-            handletextpad=0, columnspacing=0.6, title="module", title_fontsize=7,
+            handles=marks, loc="upper center", bbox_to_anchor=(0.5, -0.24), ncols=len(order), fontsize=8,
+            handletextpad=0, columnspacing=0.6, title="module", title_fontsize=8,
         )  # fmt: skip
         axis.set(xlim=(-reach, reach), ylim=(reach, -reach), aspect="equal", title=title)
         axis.set_xticks([-step, 0, step])
@@ -102,5 +102,5 @@ def choice_maps(panels: Sequence[Choices], *, size: int, cell: float = 1.45) -> 
         )
         for place in range(most)
     ]  # fmt: skip
-    figure.legend(handles=marks, loc="lower center", ncols=min(4, most), fontsize=7.5, handletextpad=0.2)
+    figure.legend(handles=marks, loc="lower center", ncols=min(4, most), fontsize=8, handletextpad=0.2)
     return figure

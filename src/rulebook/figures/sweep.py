@@ -54,8 +54,15 @@ def _handles(models: Sequence[Model]) -> list[Line2D]:
 def _legend_below(figure: Figure, handles: Sequence[Line2D]) -> None:
     """One line of legend under all axes, which make room for it."""
     figure.tight_layout(rect=(0, 0.28 / figure.get_figheight(), 1, 1))
-    figure.legend(
-        handles=handles, loc="lower center", ncols=len(handles), fontsize=8, handletextpad=0.2, columnspacing=1
+    figure.axes[0].legend(
+        handles=handles,
+        loc="lower center",
+        bbox_to_anchor=(0.5, 0),
+        bbox_transform=figure.transFigure,
+        ncols=len(handles),
+        fontsize=8,
+        handletextpad=0.2,
+        columnspacing=1,
     )
 
 
@@ -73,7 +80,7 @@ def model_curves(
     figure, axis = plt.subplots(figsize=(6.4, 3.6))
     colours, markers = _colours(list(curves)), _markers(list(curves))
     for i, (model, (x, y)) in enumerate(curves.items()):
-        apart = max(1, len(x) // 16)
+        apart = max(1, len(x) // 10)
         axis.plot(
             x,
             y,
