@@ -42,7 +42,7 @@ def seed_points(measures: Sequence[Measure], *, xlabel: str = "", width: float =
     size = (max(width, 0.42 * most + 0.9) * len(measures), 2.9)
     figure, axes = plt.subplots(1, len(measures), figsize=size, squeeze=False)
     for axis, measure in zip(axes[0], measures, strict=True):
-        _points(axis, measure)
+        _points(axis, measure, wrapped=not tilt)
         axis.set_xlabel(xlabel)
         if tilt:
             axis.tick_params(axis="x", labelrotation=35)
@@ -59,7 +59,7 @@ def seed_colour(seed: int) -> str:
     return SEED_COLOURS[seed % len(SEED_COLOURS)]
 
 
-def _points(axis: Axes, measure: Measure) -> None:
+def _points(axis: Axes, measure: Measure, wrapped: bool) -> None:
     for x, values in enumerate(measure.groups.values()):
         spread = np.linspace(-0.12, 0.12, len(values)) if len(values) > 1 else [0.0]
         for shift, (seed, value) in zip(spread, sorted(values.items()), strict=True):
@@ -74,7 +74,9 @@ def _points(axis: Axes, measure: Measure) -> None:
         axis.annotate(
             beside, (1.02, level), xycoords=("axes fraction", "data"), ha="left", va="center", color=MUTED, size=8
         )
-    axis.set_xticks(range(len(measure.groups)), [fill(name, TICK_LETTERS) for name in measure.groups])
+    axis.set_xticks(
+        range(len(measure.groups)), [fill(name, TICK_LETTERS) if wrapped else name for name in measure.groups]
+    )
     axis.set_xlim(-0.5, len(measure.groups) - 0.5)
     axis.grid(axis="x", visible=False)
     axis.set_title(measure.label, fontsize=9)
