@@ -243,6 +243,7 @@ for world, among, entries in (("Moving MNIST", digits, MNIST), ("Moving Sprites"
 # slot is replaced by the mean of all slots of its frame, and nothing else is changed. If the error stays as it is,
 # cells read one description of the whole frame, and neither the number of slots nor their size can matter. *Largest
 # share*: how much of a place the slot takes that takes most of it; slots that are all alike take 1 / slots each.
+# What merges them is under study: {doc}`../../lessons`.
 
 # %% tags=["hide-input"]
 PLAIN = Shelf(results, "oc-rims-bcd-6-3-plain/moving-mnist", "oc-rims-sbd-6-3-plain/moving-sprites")
@@ -278,8 +279,7 @@ if rows:
         )
 say(
     "Where they can, the model is in truth a RIM that reads one vector, and what the tables say of slots there says"
-    " nothing. OC-RIMs in plain training (PyTorch's start, Adam) do keep slots apart on digits; what in our start or"
-    " optimiser merges them is not known yet. Test clips, the first 48; nothing was chosen on them."
+    " nothing. Test clips, the first 48; nothing was chosen on them."
 )
 
 # %% [markdown]
