@@ -12,6 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from rulebook.figures.curves import logarithmic
 from rulebook.figures.style import INK, MUTED, SEED_COLOURS
 from rulebook.measures.intervals import mean_interval
 
@@ -81,7 +82,8 @@ def _points(axis: Axes, measure: Measure, wrapped: bool) -> None:
     axis.grid(axis="x", visible=False)
     axis.set_title(measure.label, fontsize=9)
     if measure.log:
-        axis.set_yscale("log")
+        logarithmic(axis)
+        axis.set_ylabel("log scale", fontsize=8)
     elif measure.share:
         axis.set_ylim(0, 1.04)
     elif measure.zero:
