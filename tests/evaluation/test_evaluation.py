@@ -12,7 +12,7 @@ from rulebook.evaluation import Sheet, evaluate_run, is_fresh
 from rulebook.training.loop import train
 
 ENTRIES = ["slot-ae/atomic", "vim-m4/atomic", "vim-m2/atomic", "vim2-m5/composed"]
-ENTRIES += ["scoff/atomic", "rim-mlp/fixed", "gswm-multi/atomic"]
+ENTRIES += ["scoff/atomic", "rim-mlp/fixed", "gswm/atomic", "gswm-multi/atomic"]
 RUNS = [f"{entry}/smoke/s0" for entry in ENTRIES]
 
 
