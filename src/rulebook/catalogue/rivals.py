@@ -151,8 +151,8 @@ def gswm_training(profile: Profile) -> Training:
 
 
 def several_training(profile: Profile) -> Training:
-    """Several propagations, learned by a model that follows balls with one already: it learns from the first step on
-    what the others are for, and does not find balls again. At half the rate, which decays early."""
+    """Several propagations, learned by a model that follows balls with one already. A second one loses them at first;
+    boxes and glimpses are known. At half the rate, which decays early."""
     steps: dict[Profile, int] = {"smoke": 8, "laptop": 2000, "paper": 4000}
     stages: dict[Profile, tuple[Stage, ...]] = {
         "smoke": (Stage(frames=3, batch=4),),
