@@ -26,7 +26,7 @@ from rulebook.models.gru import GRUSpec
 from rulebook.models.next_frame import NextFrameSpec
 from rulebook.models.oc_rims import OCRIMsSpec
 from rulebook.models.rims import RIMsSpec
-from rulebook.training.config import PROFILES, Profile, Ramp, Stage, Training
+from rulebook.training.config import PROFILES, Lead, Profile, Ramp, Stage, Training
 from rulebook.worlds.base import World
 from rulebook.worlds.digits import MnistDigits
 from rulebook.worlds.moving_mnist import MovingMnist
@@ -91,11 +91,15 @@ PAPER_EPOCHS = 400
 LAPTOP_STEPS = 4000
 LEARNING_RATE, BATCH, CLIP_NORM = 7e-4, 32, 1.0
 MUON: dict[str, Any] = {"optimiser": "muon", "learning_rate": 3e-3}
+LEAD = Lead(steps=1500, learning_rate=1e-3)
+"""Rows with slots begin with Adam, until slots divide the frame: under Muon alone they stay alike."""
 
 
-def training(world: str, profile: Profile, steps: int | None = None, plain: bool = False) -> Training:
+def training(
+    world: str, profile: Profile, steps: int | None = None, plain: bool = False, lead: Lead | None = None
+) -> Training:
     """How the rows of this world and profile train; ``steps`` where a row takes another number of them; ``plain``: by
-    Adam in the laptop profile too."""
+    Adam in the laptop profile too; ``lead``: by Adam first, there."""
     channels, height, width = WORLDS[world][profile].frame_shape
     frames = 6 if profile == "smoke" else 20
     # The thesis sums the mean error of all steps (3.30): so weighted, gradients are clipped where the author's were.
@@ -123,7 +127,7 @@ def training(world: str, profile: Profile, steps: int | None = None, plain: bool
             validate_every=250,
             bf16=True,
             **shared,
-            **({"learning_rate": 1e-3} if plain else MUON),
+            **({"learning_rate": 1e-3} if plain else {**MUON, "lead": lead}),
         )
     return Training(
         steps=steps or PAPER_EPOCHS * PAPER_CLIPS[world] // BATCH,
@@ -159,6 +163,8 @@ class Row:
     laptop_steps: int | None = None
     plain: bool = False
     """Laptop profile: PyTorch's start, Adam, and as many frames drawn as other models draw."""
+    led: bool = False
+    """Laptop profile: Adam leads, and slots' draws are as loud as PyTorch makes them."""
 
     def model(self, profile: Profile) -> NextFrameSpec:
         vision, drawn = VISION[self.world][profile], DRAWN[profile]
@@ -168,6 +174,8 @@ class Row:
             shared["begin_with"] = "signal"
             if self.kind == "oc-rims" and self.settings.get("decoder") != "cat":
                 shared["drawn_frames"] = DRAWN_BY_CELLS
+            if self.led:
+                shared["quiet_draws"] = False
         if self.kind == "conv-lstm":
             sizes = {"smoke": ((4, 4), 3), "laptop": ((32, 32), 3), "paper": ((128, 64, 64), 5)}[profile]
             return ConvLSTMSpec(channels=sizes[0], kernel=sizes[1], **shared)
@@ -187,7 +195,7 @@ class Row:
         thesis = f"thesis: MSE {self.thesis[0]}, SSIM {self.thesis[1]}" if self.thesis else floor
         return Recipe(
             self.model(profile),
-            training(self.world, profile, steps, plain=self.plain),
+            training(self.world, profile, steps, plain=self.plain, lead=LEAD if self.led else None),
             seeds=(0,) if profile == "smoke" else tuple(range(self.seeds)),
             cost={"smoke": "2 seconds of one core", "laptop": self.laptop, "paper": self.paper}[profile],
             expected={"smoke": "nothing: it only shows that the path works", "laptop": floor, "paper": thesis}[profile],
@@ -234,6 +242,7 @@ def oc(
     *,
     active: int | None = None,
     seeds: int = 1,
+    led: bool = False,
 ) -> Row:
     """A row of OC-RIMs; ``slots`` None: on the flattened feature map."""
     name = f"oc-rims-{decoder}-{cells}-{slots}" if slots else f"oc-rims-ff-{decoder}-{cells}"
@@ -241,7 +250,7 @@ def oc(
     settings |= {"slots": slots} if slots else {"inputs": "map"}
     laptop, paper = COST[decoder]
     variant = name if active is None else f"{name}-active{active}"
-    return Row(variant, world, "oc-rims", settings, needed_by, thesis, laptop, paper, seeds)
+    return Row(variant, world, "oc-rims", settings, needed_by, thesis, laptop, paper, seeds, led=led)
 
 
 def rims(
@@ -370,6 +379,7 @@ SPRITES_ROWS = [
         ),
         (39.60, 0.9341),
         seeds=3,
+        led=True,
     ),
     oc(SPRITES, "sbd", 3, 3, (*exhibits("table-4-4", "table-4-6"), "O8", "O13"), (70.33, 0.9022)),
     oc(SPRITES, "sbd", 6, 6, (*exhibits("table-4-4", "table-4-6"), "O9", "O13"), (45.19, 0.9306)),

@@ -47,6 +47,8 @@ class OCRIMsSpec(NextFrameSpec):
     """Size of a slot."""
     slot_iterations: int = Field(3, ge=1)
     """Rounds of slot attention per frame."""
+    quiet_draws: bool = True
+    """``begin_with`` 'signal': what slots begin with is drawn with a standard deviation of 0.22, not 1."""
     cells: CellsSpec = CellsSpec()
     decoder: Literal["cat", "bcd", "sbd"] = "bcd"
     """How states become frames."""
@@ -82,7 +84,8 @@ class OCRIMs(CellModel):
         """
         super().make_audible()
         if self.slots is not None:
-            self.slots.start_log_std.fill_(-1.5)
+            if self.spec.quiet_draws:
+                self.slots.start_log_std.fill_(-1.5)
             self.slots.to_value.weight.mul_(6)
         self.cells.input_attention.to_offer.weight[self.spec.cells.key :].mul_(3)
         dynamics = self.cells.dynamics

@@ -59,6 +59,15 @@ class Stage(Spec):
         return self
 
 
+class Lead(Spec):
+    """Steps of Adam for all weights, before Muon takes the matrices."""
+
+    steps: int = Field(ge=1)
+    """How many."""
+    learning_rate: float = Field(gt=0, le=1)
+    """Their peak learning rate; each optimiser warms up on its own."""
+
+
 class Training(Spec):
     """How a run trains."""
 
@@ -70,6 +79,8 @@ class Training(Spec):
     """Peak learning rate."""
     optimiser: Literal["adam", "muon"] = "adam"
     """Adam, or Muon for all matrices and Adam for the rest; both at the same learning rate."""
+    lead: Lead | None = None
+    """Muon: so many steps of Adam alone come first."""
     warmup: int = Field(0, ge=0)
     """Steps of linear growth from zero to the peak."""
     hold: float = Field(1.0, ge=0, le=1)
@@ -110,6 +121,14 @@ class Training(Spec):
         return self
 
     @model_validator(mode="after")
+    def _led(self):
+        if self.lead is not None and self.optimiser != "muon":
+            raise ValueError(f"Adam leads before Muon alone, not before {self.optimiser}: leave lead out.")
+        if self.lead is not None and self.lead.steps >= self.steps:
+            raise ValueError(f"A lead of {self.lead.steps} steps leaves none of {self.steps} for Muon.")
+        return self
+
+    @model_validator(mode="after")
     def _staged(self):
         begins = [stage.begin for stage in self.stages]
         if not begins or begins[0] != 0:
@@ -136,9 +155,11 @@ class Training(Spec):
                 for name, ramp in ramps.items()
             }
 
+        lead = self.lead and self.lead.model_copy(update={"steps": longer(self.lead.steps)})
         return self.model_copy(
             update={
                 "steps": longer(self.steps),
+                "lead": lead,
                 "stages": tuple(stage.model_copy(update={"begin": longer(stage.begin)}) for stage in self.stages),
                 "warmup": longer(self.warmup),
                 "weights": slower(self.weights),

@@ -16,11 +16,16 @@ def learning_rate(training: Training, step: int) -> float:
     """Learning rate of the update that leads from ``step`` to ``step + 1`` finished steps.
 
     Linear warm-up, then the peak, then down to the floor; halving, where asked for, is the smooth
-    ``peak * 0.5 ** (step / halve_every)`` of slot attention's authors, on top of the other two.
+    ``peak * 0.5 ** (step / halve_every)`` of slot attention's authors, on top of the other two. Steps of a lead have a
+    peak of their own, and those after it warm up anew.
     """
-    rate = training.learning_rate
-    if step < training.warmup:
-        rate *= (step + 1) / training.warmup
+    lead, rate, taken = training.lead, training.learning_rate, step
+    if lead is not None and step < lead.steps:
+        rate = lead.learning_rate
+    elif lead is not None:
+        taken = step - lead.steps
+    if taken < training.warmup:
+        rate *= (taken + 1) / training.warmup
     decay_from = training.hold * training.steps
     if step > decay_from:
         way = (step - decay_from) / (training.steps - decay_from)
