@@ -10,7 +10,7 @@ from torch import nn
 
 from rulebook.layers.grouped import GroupedLinear
 from rulebook.training.config import Stage, Training
-from rulebook.training.optimisers import Muon, Together, make_optimiser, orthogonal
+from rulebook.training.optimisers import Muon, Optimiser, Together, make_optimiser, orthogonal
 
 CPU = torch.device("cpu")
 
@@ -72,16 +72,23 @@ def test_each_group_of_a_grouped_layer_is_made_orthogonal_on_its_own():
     torch.testing.assert_close(layer.weight[1], alone)
 
 
-def test_its_state_comes_back_and_that_of_adam_is_refused():
-    def train(model: nn.Module, optimiser, steps: int) -> None:
-        for i in range(steps):
-            x = torch.randn(8, 3, generator=torch.Generator().manual_seed(i))
-            optimiser.zero_grad()
-            (model(x) - x).square().mean().backward()
-            optimiser.step()
+def train(model: nn.Module, optimiser: Optimiser, steps: int, first: int = 0) -> None:
+    for i in range(first, first + steps):
+        x = torch.randn(8, 3, generator=torch.Generator().manual_seed(i))
+        optimiser.zero_grad()
+        (model(x) - x).square().mean().backward()
+        optimiser.step()
 
+
+@pytest.fixture
+def twins() -> tuple[nn.Linear, nn.Linear]:
     torch.manual_seed(0)
-    model, other = nn.Linear(3, 3), nn.Linear(3, 3)
+    model = nn.Linear(3, 3)
+    return model, deepcopy(model)
+
+
+def test_its_state_comes_back_and_that_of_adam_is_refused(twins):
+    model, other = twins
     optimiser = make_optimiser(settings("muon"), model, CPU)
     train(model, optimiser, 3)
     other.load_state_dict(model.state_dict())
@@ -92,3 +99,42 @@ def test_its_state_comes_back_and_that_of_adam_is_refused():
     torch.testing.assert_close(model.weight, other.weight, rtol=0, atol=0)
     with pytest.raises(ValueError, match="another optimiser"):
         second.load_state_dict(make_optimiser(settings("adam"), other, CPU).state_dict())
+
+
+LED = settings("muon", lead={"steps": 4, "learning_rate": 0.01})
+
+
+def test_a_lead_is_adam_and_what_follows_is_muon_afresh(twins):
+    model, other = twins
+    led, adam = make_optimiser(LED, model, CPU), make_optimiser(settings("adam"), other, CPU)
+    train(model, led, 4)
+    train(other, adam, 4)
+    torch.testing.assert_close(model.weight, other.weight, rtol=0, atol=0)
+    muon = make_optimiser(settings("muon"), other, CPU)
+    train(model, led, 3, first=4)
+    train(other, muon, 3, first=4)
+    torch.testing.assert_close(model.weight, other.weight, rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("cut", [2, 4, 6], ids=["within the lead", "where it ends", "after it"])
+def test_a_led_training_that_was_cut_goes_on_as_if_it_had_not_been(twins, cut):
+    model, other = twins
+    whole = make_optimiser(LED, model, CPU)
+    train(model, whole, 8)
+    first = make_optimiser(LED, other, CPU)
+    train(other, first, cut)
+    second = make_optimiser(LED, other, CPU)
+    second.load_state_dict(deepcopy(first.state_dict()))
+    train(other, second, 8 - cut, first=cut)
+    torch.testing.assert_close(model.weight, other.weight, rtol=0, atol=0)
+    with pytest.raises(ValueError, match="another optimiser"):
+        second.load_state_dict(make_optimiser(settings("muon"), other, CPU).state_dict())
+
+
+@pytest.mark.parametrize(
+    ("changed", "sentence"),
+    [({"optimiser": "adam"}, "not before adam"), ({"steps": 4}, "leaves none of 4 for Muon")],
+)
+def test_a_lead_that_cannot_be_is_refused(changed, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        Training.model_validate(LED.model_dump() | changed)

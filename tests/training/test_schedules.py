@@ -20,6 +20,14 @@ def test_warmup_is_linear_and_ends_at_the_peak():
     assert rates == pytest.approx([0.125, 0.25, 0.375, 0.5, 0.5, 0.5])
 
 
+def test_a_lead_has_a_peak_of_its_own_and_both_warm_up():
+    led = training(warmup=2, hold=0.5, optimiser="muon", lead={"steps": 4, "learning_rate": 0.1})
+    rates = [learning_rate(led, step) for step in range(7)]
+    assert rates == pytest.approx([0.05, 0.1, 0.1, 0.1, 0.25, 0.5, 0.5])
+    assert led.stretched(2).lead.steps == 8
+    assert learning_rate(led, 75) == pytest.approx(0.25)
+
+
 def test_cosine_starts_after_hold_and_ends_at_the_floor():
     settings = training(hold=0.6, floor=0.1)
     assert learning_rate(settings, 60) == 0.5
