@@ -47,8 +47,8 @@ import torch
 from IPython.display import display
 
 from rulebook.evaluation.evaluate import load_model
-from rulebook.evaluation.oc_rims import GIVEN
 from rulebook.evaluation.oc_rims_live import copy_error, draw, one_clip
+from rulebook.evaluation.oc_rims_watch import GIVEN
 from rulebook.figures.strips import film_strip
 from rulebook.figures.style import pale, use_house_style
 from rulebook.figures.thesis import (

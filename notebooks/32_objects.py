@@ -36,8 +36,8 @@ import matplotlib.pyplot as plt
 import torch
 
 from rulebook.evaluation.evaluate import load_model
-from rulebook.evaluation.oc_rims import GIVEN
 from rulebook.evaluation.oc_rims_live import draw, most_hidden, one_clip
+from rulebook.evaluation.oc_rims_watch import GIVEN
 from rulebook.figures.seeds import Measure, seed_points
 from rulebook.figures.strips import film_strip
 from rulebook.figures.style import use_house_style

@@ -38,6 +38,7 @@
 #       - rims-cat-6-active4/moving-mnist
 #       - oc-rims-bcd-6-3-plain/moving-mnist
 #       - oc-rims-sbd-6-3-plain/moving-sprites
+#       - oc-rims-sbd-6-3-muon/moving-sprites
 #     writes:
 #       - tables/oc_rims_table_4_5.csv
 #       - tables/oc_rims_table_4_6.csv
@@ -61,9 +62,8 @@ import torch
 from IPython.display import display
 
 from rulebook.evaluation.evaluate import load_model
-from rulebook.evaluation.oc_rims import GIVEN
 from rulebook.evaluation.oc_rims_habits import MANY, examples, habits
-from rulebook.evaluation.oc_rims_live import first_clips, slot_use
+from rulebook.evaluation.oc_rims_watch import GIVEN
 from rulebook.figures.cells import CellTimes, attention_maps, cell_times, over_frame, rows_of_cells, slot_colour
 from rulebook.figures.curves import Curve, seed_curves
 from rulebook.figures.seeds import Measure, seed_points
@@ -243,43 +243,53 @@ for world, among, entries in (("Moving MNIST", digits, MNIST), ("Moving Sprites"
 # slot is replaced by the mean of all slots of its frame, and nothing else is changed. If the error stays as it is,
 # cells read one description of the whole frame, and neither the number of slots nor their size can matter. *Largest
 # share*: how much of a place the slot takes that takes most of it; slots that are all alike take 1 / slots each.
-# What merges them is under study: {doc}`../../lessons`.
+# What merges them is the optimiser: {doc}`../../lessons`.
 
 # %% tags=["hide-input"]
-PLAIN = Shelf(results, "oc-rims-bcd-6-3-plain/moving-mnist", "oc-rims-sbd-6-3-plain/moving-sprites")
+OTHERWISE = Shelf(
+    results,
+    *("oc-rims-bcd-6-3-plain/moving-mnist", "oc-rims-sbd-6-3-plain/moving-sprites"),
+    *("oc-rims-bcd-6-3-muon/moving-mnist", "oc-rims-sbd-6-3-muon/moving-sprites"),
+)
 WORLD_NAMES = {"moving-mnist": "Moving MNIST", "moving-sprites": "Moving Sprites"}
+
+
+def optimiser(run):
+    training = run.config["training"]
+    return "Adam, then Muon" if training.get("lead") else training["optimiser"].title()
+
+
 rows = []
-for among in (digits, sprites, PLAIN):
+for among in (digits, sprites, OTHERWISE):
     for run in [run for entry in among.entries for run in among.runs(entry)]:
-        model_spec = run.config["model"]
-        if model_spec["kind"] != "oc-rims" or model_spec.get("inputs", "slots") != "slots":
+        if "slot_share" not in run.metrics:
             continue
-        config, model = load_model(run.path)
-        used = slot_use(model, first_clips(config.world))
+        own, pooled = (run.metrics[name]["value"] for name in ("mse", "mse_mean_slots"))
         rows.append(
             {
                 "world": WORLD_NAMES[run.world],
                 "model": label(f"{run.variant}/{run.world}"),
+                "optimiser": optimiser(run),
                 "seed": run.seed,
-                "MSE": used.error,
-                "all slots their mean": used.pooled,
-                "more by (%)": 100 * (used.pooled / used.error - 1),
-                "largest share": used.own,
-                "1 / slots": 1 / model_spec["slots"],
+                "MSE": own,
+                "all slots their mean": pooled,
+                "more by (%)": 100 * (pooled / own - 1),
+                "largest share": run.metrics["slot_share"]["value"],
+                "1 / slots": 1 / run.config["model"]["slots"],
             }
         )
 slots_table = held(rows, "oc_rims_slots")
 if rows:
     display(neat(slots_table, "slots", 2))
-    for world, part in slots_table.groupby("world", sort=False):
+    for (world, by), part in slots_table.groupby(["world", "optimiser"], sort=False):
         idle = int((part["more by (%)"] < 5).sum())
         say(
-            f"{world}: in {idle} of {len(part)} runs the slots can be exchanged for their mean at less than 5 % more"
-            " error."
+            f"{world}, {by}: in {idle} of {len(part)} {plural('run', len(part))} the slots can be exchanged for their"
+            " mean at less than 5 % more error."
         )
 say(
     "Where they can, the model is in truth a RIM that reads one vector, and what the tables say of slots there says"
-    " nothing. Test clips, the first 48; nothing was chosen on them."
+    " nothing."
 )
 
 # %% [markdown]

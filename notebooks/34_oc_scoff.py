@@ -27,8 +27,9 @@ import pandas as pd
 import torch
 
 from rulebook.evaluation.evaluate import load_model
-from rulebook.evaluation.oc_rims import FACTOR, GIVEN, WINDOW, rises
+from rulebook.evaluation.oc_rims import FACTOR, WINDOW, rises
 from rulebook.evaluation.oc_rims_habits import choices, examples
+from rulebook.evaluation.oc_rims_watch import GIVEN
 from rulebook.figures.seeds import Measure, seed_points
 from rulebook.figures.strips import Row, film_strip
 from rulebook.figures.style import use_house_style

@@ -10,6 +10,8 @@ from rulebook.claims.metrics import METRICS
 from rulebook.claims.oc_rims import OC_RIMS_CLAIMS
 from rulebook.clips import Rollout
 from rulebook.evaluation import Sheet, evaluate_run, is_fresh, oc_rims
+from rulebook.evaluation.oc_rims_cells import dividing, objects, observed
+from rulebook.evaluation.oc_rims_watch import TEST_SEED, Size, collect
 from rulebook.models.base import VideoModel
 from rulebook.training.distribution import Team
 from rulebook.training.loop import train
@@ -106,9 +108,9 @@ def test_untrained_numbers_are_of_the_weights_that_training_starts_from(sheets, 
     config = CATALOGUE.find(f"{SPRITES}/smoke/s0")
     sheet, found = sheets[SPRITES], Sheet()
     first = Trainer(config, tmp_path, Team(torch.device("cpu"))).model.eval()
-    size = oc_rims.Size.of("smoke")
-    clip = config.world.sample(size.clips, oc_rims.TEST_SEED, split="test")[: size.few]
-    oc_rims.objects(oc_rims.collect(first, clip, oc_rims.observed), found)
+    size = Size.of("smoke")
+    clip = config.world.sample(size.clips, TEST_SEED, split="test")[: size.few]
+    objects(collect(first, clip, observed), found)
     for name in ("mcl", "acl", "completion_ratio", "single_object_share"):
         assert found.metrics[name]["value"] == sheet[f"{name}_untrained"]["value"], name
 
@@ -142,7 +144,7 @@ class Oracle(VideoModel):
 @pytest.mark.parametrize("world", [MovingMnist(size=16), MovingSprites(size=16, test_clips=16, birth_probability=1)])
 @torch.no_grad()
 def test_the_truth_scores_best_by_the_same_path(world):
-    clip = world.sample(16, oc_rims.TEST_SEED, split="test")
+    clip = world.sample(16, TEST_SEED, split="test")
     config = CATALOGUE.find("gru-cat/moving-mnist/smoke/s0").model_copy(update={"world": world})
     sheet = Sheet()
     oc_rims.evaluate(config, Oracle(clip), sheet)
@@ -154,10 +156,11 @@ def test_the_truth_scores_best_by_the_same_path(world):
 def test_whole_objects_are_pure_tracked_and_completed():
     clip = MovingSprites(size=32, test_clips=16, birth_probability=1).sample(16, 0, split="test")
     sheet = Sheet()
-    oc_rims.objects(oc_rims.collect(Oracle(clip), clip, oc_rims.observed), sheet)
+    objects(collect(Oracle(clip), clip, observed), sheet)
     values = {name: metric["value"] for name, metric in sheet.metrics.items()}
     assert values["mcl_unmasked"] == values["acl_unmasked"] == 1
     assert values["completion_ratio"] == pytest.approx(0, abs=1e-6)
+    assert 0.2 < values["completion_ratio_grey"] < 0.8, "grey is no completion, and yet better than black"
     assert values["duplicates_share"] == pytest.approx(0, abs=0.01)
     assert values["single_object_share"] > 0.9
 
@@ -169,7 +172,7 @@ def test_a_second_cell_on_every_object_is_a_duplicate():
     rollout.slot_rgb = rollout.slot_rgb.repeat(1, 1, 2, 1, 1, 1)
     rollout.slot_masks = rollout.slot_masks.repeat(1, 1, 2, 1, 1) / 2
     sheet = Sheet()
-    oc_rims.objects(oc_rims.observed(clip, rollout), sheet)
+    objects(observed(clip, rollout), sheet)
     assert sheet.metrics["duplicates_share"]["value"] == pytest.approx(0.5, abs=0.01)
 
 
@@ -204,3 +207,29 @@ def test_states_that_depend_on_no_draw_have_no_noise():
         heard[name] = {key: metric["value"] for key, metric in sheet.metrics.items()}
     assert heard["gru-cat"]["state_noise_untrained"] == 0 < heard["gru-cat"]["state_signal_untrained"]
     assert heard["oc-rims-bcd-6-3"]["state_noise_untrained"] > 0
+
+
+@torch.no_grad()
+def test_slots_that_say_the_same_can_be_exchanged_for_their_mean():
+    config = CATALOGUE.find(f"{SPRITES}/smoke/s0")
+    torch.manual_seed(0)
+    model, clip = config.model.build(config.world.frame_shape).eval(), config.world.sample(2, 0, split="test")
+
+    def asked() -> tuple[float, float, float]:
+        sheet = Sheet()
+        found = collect(model, clip, oc_rims.measured)
+        oc_rims.write_scores(found, "", "predicted by the model", sheet, clip)
+        dividing(model, found, clip, sheet)
+        return tuple(sheet.metrics[name]["value"] for name in ("mse", "mse_mean_slots", "slot_share"))
+
+    model.slots.start_log_std.fill_(1.0)
+    own, pooled, share = asked()
+    assert pooled != own and 1 / model.spec.slots < share <= 1
+    model.slots.start_log_std.fill_(-torch.inf)
+    own, pooled, share = asked()
+    assert pooled == pytest.approx(own, rel=1e-5) and share == pytest.approx(1 / model.spec.slots)
+
+
+def test_models_without_slots_or_with_one_are_not_asked_whether_slots_divide(sheets):
+    assert "slot_share" in sheets[SPRITES] and "mse_mean_slots" in sheets[SCOFF]
+    assert not {"slot_share", "mse_mean_slots"} & sheets[SPARSE].keys()

@@ -7,8 +7,9 @@ import torch
 
 from rulebook.catalogue import CATALOGUE
 from rulebook.evaluation import oc_rims_habits
-from rulebook.evaluation.oc_rims import GIVEN, TEST_SEED, lasting_jump, rises
+from rulebook.evaluation.oc_rims import lasting_jump, rises
 from rulebook.evaluation.oc_rims_habits import choices, examples, habits, objects_in_view
+from rulebook.evaluation.oc_rims_watch import GIVEN, TEST_SEED
 
 
 @pytest.fixture(autouse=True)

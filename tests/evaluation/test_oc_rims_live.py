@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import pytest
 import torch
 
 from rulebook.catalogue import CATALOGUE
 from rulebook.clips import Rollout
-from rulebook.evaluation.oc_rims import GIVEN
-from rulebook.evaluation.oc_rims_live import Drawn, at_hand, draw, first_clips, most_hidden, one_clip, slot_use
+from rulebook.evaluation.oc_rims_live import Drawn, at_hand, draw, first_clips, most_hidden, one_clip
+from rulebook.evaluation.oc_rims_watch import GIVEN
 from rulebook.measures.tracking import hidden_pixels
 from rulebook.worlds import digits
 from rulebook.worlds.datafiles import DataError
@@ -29,19 +28,6 @@ def test_without_mnist_s_files_the_embedded_digits_are_drawn(monkeypatch):
     assert at_hand(world) == world.model_copy(update={"digits": EmbeddedDigits()})
     assert one_clip(world).frames.shape == (1, 20, 1, 32, 32)
     assert at_hand(SPRITES) is SPRITES
-
-
-@torch.no_grad()
-def test_slots_that_say_the_same_can_be_exchanged_for_their_mean():
-    config = CATALOGUE.find("oc-rims-bcd-6-3/moving-sprites/smoke/s0")
-    torch.manual_seed(0)
-    model, clip = config.model.build(config.world.frame_shape).eval(), config.world.sample(2, 0, split="test")
-    model.slots.start_log_std.fill_(1.0)
-    differing = slot_use(model, clip)
-    assert differing.pooled != differing.error and 1 / model.spec.slots < differing.own <= 1
-    model.slots.start_log_std.fill_(-torch.inf)
-    same = slot_use(model, clip)
-    assert same.pooled == pytest.approx(same.error, rel=1e-5) and same.own == pytest.approx(1 / model.spec.slots)
 
 
 def test_the_shown_clip_is_the_one_in_which_most_is_hidden():

@@ -12,8 +12,8 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from rulebook.clips import Clip, Rollout
-from rulebook.evaluation.oc_rims import GIVEN, TEST_SEED, Found, Thesis, collect
 from rulebook.evaluation.oc_rims_live import at_hand
+from rulebook.evaluation.oc_rims_watch import GIVEN, TEST_SEED, Found, Thesis, collect
 from rulebook.models.rims import CellModel
 
 CANDIDATES = 64

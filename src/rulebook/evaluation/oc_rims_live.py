@@ -10,11 +10,10 @@ from dataclasses import dataclass
 import torch
 
 from rulebook.clips import Clip, Rollout
-from rulebook.evaluation.oc_rims import GIVEN, TEST_SEED, Thesis
+from rulebook.evaluation.oc_rims_watch import GIVEN, TEST_SEED, Thesis
 from rulebook.measures.frames import summed_error
 from rulebook.measures.tracking import cell_pictures, hidden_pixels
 from rulebook.models.base import VideoModel
-from rulebook.models.oc_rims import OCRIMs
 from rulebook.worlds.datafiles import DataError
 from rulebook.worlds.digits import EmbeddedDigits
 from rulebook.worlds.moving_mnist import MovingMnist
@@ -58,40 +57,6 @@ def copy_error(world: Thesis) -> float:
     """Error of the next frame if it is taken for the one before it, in the unit of the training loss."""
     frames = first_clips(world).frames
     return summed_error(frames[:, 1:], frames[:, :-1]).mean().item()
-
-
-@dataclass(frozen=True)
-class SlotUse:
-    """Whether it matters that slots differ, on some clips."""
-
-    error: float
-    """Squared error of the frames predicted freely, averaged over channels."""
-    pooled: float
-    """The same when every slot is replaced by the mean of all slots of its frame, and nothing else is changed."""
-    own: float
-    """How much of a place the slot takes that takes most of it, on average: 1 where slots share nothing."""
-
-
-def slot_use(model: OCRIMs, clip: Clip) -> SlotUse:
-    """Slots that divide a frame among them cannot be exchanged for their mean; slots that all say the same can."""
-    assert model.slots is not None
-
-    def pool(_module: object, _inputs: object, found: tuple[torch.Tensor, torch.Tensor]) -> tuple[torch.Tensor, ...]:
-        slots, share = found
-        return slots.mean(dim=1, keepdim=True).expand_as(slots), share
-
-    def error() -> tuple[float, Rollout]:
-        rollout = model.rollout(clip.frames, given=GIVEN)
-        off = summed_error(rollout.frames[:, GIVEN - rollout.first :], clip.frames[:, GIVEN:])
-        return off.mean().item() / clip.frames.shape[2], rollout
-
-    as_is, rollout = error()
-    handle = model.slots.register_forward_hook(pool)
-    try:
-        pooled, _ = error()
-    finally:
-        handle.remove()
-    return SlotUse(as_is, pooled, rollout.extra["slot_attention"].amax(dim=2).mean().item())
 
 
 @dataclass(frozen=True)

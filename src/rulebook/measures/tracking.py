@@ -127,13 +127,24 @@ def completion_error(clip: Clip, rollout: Rollout) -> Float[Tensor, "clip time o
     """Squared error on the hidden pixels of an object, of the cell whose picture (without mask) is most like it,
     relative to drawing them black: 0 completes the object, 1 or more does not (thesis 4.3, Figure 4.7). NaN where
     nothing is hidden. Masks cannot name the cell: that of a hidden object is empty where it matters."""
-    hidden = rearrange(hidden_pixels(clip, rollout), "b t o h w -> b t o 1 h w")
-    objects = object_pictures(clip, rollout)
     best = correlations(clip, rollout, masked=False).argmax(dim=2)
     pictures = cell_pictures(rollout, masked=False)
     index = rearrange(best, "b t o -> b t o 1 1 1").expand(-1, -1, -1, *pictures.shape[3:])
-    mine = pictures.gather(2, index)
-    error = ((mine - objects).square() * hidden).sum((-3, -2, -1))
+    return _error_on_hidden(pictures.gather(2, index), clip, rollout)
+
+
+def completion_by_grey(clip: Clip, rollout: Rollout) -> Float[Tensor, "clip time object"]:
+    """The same of a picture that is grey everywhere: what completes nothing and is yet better than black."""
+    return _error_on_hidden(torch.full_like(object_pictures(clip, rollout), 0.5), clip, rollout)
+
+
+def _error_on_hidden(
+    drawn: Float[Tensor, "clip time object channel height width"], clip: Clip, rollout: Rollout
+) -> Float[Tensor, "clip time object"]:
+    """Relative to black; NaN where nothing is hidden."""
+    objects = object_pictures(clip, rollout)
+    hidden = rearrange(hidden_pixels(clip, rollout), "b t o h w -> b t o 1 h w")
+    error = ((drawn - objects).square() * hidden).sum((-3, -2, -1))
     black = (objects.square() * hidden).sum((-3, -2, -1))
     return torch.where(black > 0, error / black.clamp_min(1e-12), torch.nan)
 
