@@ -8,8 +8,11 @@ import pkgutil
 
 from rulebook.catalogue.tree import Catalogue, Entry, Recipe
 
+HELPERS = {"tree", "oc_rims_recipes"}
+"""Files that others are built on, and that add nothing themselves."""
+
 CATALOGUE = Catalogue()
-for _file in sorted(module.name for module in pkgutil.iter_modules(__path__) if module.name != "tree"):
+for _file in sorted(module.name for module in pkgutil.iter_modules(__path__) if module.name not in HELPERS):
     _module = importlib.import_module(f"{__name__}.{_file}")
     getattr(_module, f"add_{_file}")(CATALOGUE)
 

@@ -6,7 +6,7 @@ values of any two settings meet exactly once, so the effect of each setting is t
 
 from __future__ import annotations
 
-from rulebook.catalogue.oc_rims import MNIST, Row, exhibits
+from rulebook.catalogue.oc_rims_recipes import MNIST, Row, exhibits
 from rulebook.catalogue.tree import Catalogue
 
 CELLS, SLOTS, SLOT_SIZES, VALUE_SIZES = (3, 6, 9), (2, 3, 6), (32, 64, 128), (100, 200, 400)

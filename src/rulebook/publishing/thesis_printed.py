@@ -13,7 +13,7 @@ import pandas as pd
 from torch import nn
 
 from rulebook.catalogue import CATALOGUE
-from rulebook.catalogue.oc_rims import MNIST, PAPER_CLIPS
+from rulebook.catalogue.oc_rims_recipes import MNIST, PAPER_CLIPS
 from rulebook.layers.thesis_vision import (
     ComponentDecoder,
     ConcatenatingDecoder,

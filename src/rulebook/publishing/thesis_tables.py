@@ -90,7 +90,8 @@ def described(entry: str) -> dict[str, str]:
     row = _described(entry)
     laptop = CATALOGUE.entries[entry].recipes["laptop"].model
     assert isinstance(laptop, NextFrameSpec)
-    return row if laptop.begin_with == "signal" else {**row, "model": f"{row['model']} (plain)"}
+    how = " (plain)" if laptop.begin_with != "signal" else " (Muon alone)" if "-muon/" in entry else ""
+    return row | {"model": row["model"] + how}
 
 
 def _described(entry: str) -> dict[str, str]:
