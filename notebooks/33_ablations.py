@@ -249,7 +249,7 @@ for world, among, entries in (("Moving MNIST", digits, MNIST), ("Moving Sprites"
 OTHERWISE = Shelf(
     results,
     *("oc-rims-bcd-6-3-plain/moving-mnist", "oc-rims-sbd-6-3-plain/moving-sprites"),
-    *("oc-rims-bcd-6-3-muon/moving-mnist", "oc-rims-sbd-6-3-muon/moving-sprites"),
+    *(f"{row.variant}/{row.world}" for row in LED_ROWS),
 )
 WORLD_NAMES = {"moving-mnist": "Moving MNIST", "moving-sprites": "Moving Sprites"}
 

@@ -8,7 +8,7 @@ from einops import einsum
 from torch import Tensor
 
 from rulebook.catalogue import CATALOGUE
-from rulebook.catalogue.oc_rims import MNIST_ROWS, SPRITES_ROWS
+from rulebook.catalogue.oc_rims import LED_ROWS, MNIST_ROWS, SPRITES_ROWS
 from rulebook.catalogue.oc_rims_recipes import LAPTOP_VISION, LEAD, training
 from rulebook.catalogue.sweep import ORTHOGONAL
 from rulebook.layers.rim_cells import CellsSpec
@@ -158,7 +158,7 @@ def test_multiply_adds_that_the_catalogue_names():
 
 
 def test_every_row_of_a_profile_trains_alike():
-    for rows in (MNIST_ROWS, SPRITES_ROWS):
+    for rows in ([*MNIST_ROWS, *LED_ROWS], SPRITES_ROWS):
         for profile in ("laptop", "paper"):
             trainings = [row.recipe(profile).training for row in rows]
             for row, one in zip(rows, trainings, strict=True):

@@ -6,8 +6,8 @@ thesis's. 8 of the 19 predicted frames are drawn per step, 4 where a decoder dra
 of a step: a fraction of the cost, the same error on average. All rows of a profile take as many steps of as many clips.
 
 Laptop rows are trained by Muon, from dark pictures and, in OC-RIMs, a start that lets the frame be heard. As PyTorch
-starts them, with Adam, every model learns more slowly, OC-RIMs on sprites by far: the ``-plain`` rows. Where slots must
-divide a frame, Adam leads: under Muon alone they stay alike on digits, the ``-muon`` rows.
+starts them, with Adam, every model learns more slowly, OC-RIMs on sprites by far: the ``-plain`` rows. On digits slots
+stay alike under Muon alone; in the ``-led`` rows Adam leads.
 
 Multiply-adds stand in the costs; 25 GFLOP/s of useful work per core and 6 FLOP per multiply-add of a training step turn
 them into minutes.
@@ -93,7 +93,7 @@ LAPTOP_STEPS = 4000
 LEARNING_RATE, BATCH, CLIP_NORM = 7e-4, 32, 1.0
 MUON: dict[str, Any] = {"optimiser": "muon", "learning_rate": 3e-3}
 LEAD = Lead(steps=1500, learning_rate=1e-3)
-"""Rows with slots begin with Adam, until slots divide the frame: under Muon alone they stay alike."""
+"""Adam for all weights, until slots divide the frame, which they then go on to do under Muon."""
 
 
 def training(

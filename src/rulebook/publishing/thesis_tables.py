@@ -90,7 +90,7 @@ def described(entry: str) -> dict[str, str]:
     row = _described(entry)
     laptop = CATALOGUE.entries[entry].recipes["laptop"].model
     assert isinstance(laptop, NextFrameSpec)
-    how = " (plain)" if laptop.begin_with != "signal" else " (Muon alone)" if "-muon/" in entry else ""
+    how = " (plain)" if laptop.begin_with != "signal" else " (Adam leads)" if "-led/" in entry else ""
     return row | {"model": row["model"] + how}
 
 
