@@ -38,7 +38,15 @@
 #       - rims-cat-6-active4/moving-mnist
 #       - oc-rims-bcd-6-3-plain/moving-mnist
 #       - oc-rims-sbd-6-3-plain/moving-sprites
-#       - oc-rims-sbd-6-3-muon/moving-sprites
+#       - oc-rims-bcd-6-3-led/moving-mnist
+#       - oc-rims-bcd-3-3-led/moving-mnist
+#       - oc-rims-bcd-6-6-led/moving-mnist
+#       - oc-rims-sbd-3-3-led/moving-mnist
+#       - oc-rims-sbd-6-3-led/moving-mnist
+#       - oc-rims-sbd-6-6-led/moving-mnist
+#       - oc-rims-cat-6-3-led/moving-mnist
+#       - oc-rims-sbd-6-3-active3-led/moving-mnist
+#       - oc-rims-sbd-6-3-active2-led/moving-mnist
 #     writes:
 #       - tables/oc_rims_table_4_5.csv
 #       - tables/oc_rims_table_4_6.csv
@@ -61,6 +69,7 @@ import pandas as pd
 import torch
 from IPython.display import display
 
+from rulebook.catalogue.oc_rims import LED_ROWS
 from rulebook.evaluation.evaluate import load_model
 from rulebook.evaluation.oc_rims_habits import MANY, examples, habits
 from rulebook.evaluation.oc_rims_watch import GIVEN
