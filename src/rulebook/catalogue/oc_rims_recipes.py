@@ -92,7 +92,7 @@ PAPER_EPOCHS = 400
 LAPTOP_STEPS = 4000
 LEARNING_RATE, BATCH, CLIP_NORM = 7e-4, 32, 1.0
 MUON: dict[str, Any] = {"optimiser": "muon", "learning_rate": 3e-3}
-LEAD = Lead(steps=1500, learning_rate=1e-3)
+LEAD = Lead(steps=1000, learning_rate=1e-3)
 """Adam for all weights, until slots divide the frame, which they then go on to do under Muon."""
 
 
