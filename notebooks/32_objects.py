@@ -121,7 +121,8 @@ if sprites.here(SBD):
         "Error on the hidden pixels of an object, over that of drawing them black:"
         f" **{sprites.spoken(SBD, 'completion_ratio')}**; while frames are given:"
         f" {sprites.spoken(SBD, 'completion_ratio_given')}; untrained: {rounded(ratio)}.",
-        "Zero would complete every object, one or more is no better than black.",
+        "Zero would complete every object, one or more is no better than black, and a picture that is grey"
+        f" everywhere, which completes nothing, scores {sprites.spoken(SBD, 'completion_ratio_grey')}.",
     )
 
 # %% [markdown]

@@ -94,6 +94,7 @@ def before_training(config: RunConfig, clip: Clip, sheet: Sheet) -> None:
     model = untrained(config)
     blank = Sheet()
     objects(collect(model, clip, observed), blank)
+    blank.metrics.pop("completion_ratio_grey", None)  # in which no model has a part
     for name, entry in blank.metrics.items():
         text = f"{entry['definition']}; before the first step of training"
         sheet.add(f"{name}_untrained", entry["value"], entry["unit"], entry["n"], text)
