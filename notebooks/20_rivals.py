@@ -180,8 +180,8 @@ if shelf.here(SCOFF) or shelf.here(RIM):
     if shelf.here(VIM5, SCOFF):
         say(
             f"SCOFF's error is **{rounded(value(SCOFF, 'error_5_frames') / value(VIM5, 'error_5_frames'))}** times"
-            f" VIM's (in the paper {rounded(PAPER[SCOFF][0] / PAPER[VIM5][0])} times); over frames 2 to 6,"
-            f" like against like, {rounded(value(SCOFF, 'error_5_frames') / float(np.mean(like_for_like(VIM5))))} times.",
+            f" VIM's (in the paper {rounded(PAPER[SCOFF][0] / PAPER[VIM5][0])} times); over frames 2 to 6, like"
+            f" against like, {rounded(value(SCOFF, 'error_5_frames') / float(np.mean(like_for_like(VIM5))))} times.",
             "Mind what is compared: VIM looks at the very frame that it reconstructs, through one choice per slot and"
             " a Gaussian; SCOFF and RIM do not see it.",
         )
