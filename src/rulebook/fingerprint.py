@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import hashlib
+from collections.abc import Collection
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -80,7 +81,8 @@ def _digest(path: Path) -> str:
     return hashlib.sha256(shape(_parsed(path)).encode()).hexdigest()
 
 
-def of_code(*modules: str) -> str:
-    """One sha256 for the modules and all that they import."""
-    lines = [f"{name} {_digest(path)}" for name in sorted(closure(*modules)) if (path := module_path(name))]
+def of_code(*modules: str, apart: Collection[str] = ()) -> str:
+    """One sha256 for the modules and all that they import; those set ``apart`` may change as they like."""
+    names = sorted(closure(*modules).difference(apart))
+    lines = [f"{name} {_digest(path)}" for name in names if (path := module_path(name))]
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()

@@ -84,3 +84,21 @@ def test_fingerprints_see_code_but_not_comments(tmp_path, monkeypatch):
     assert current() == before
     (tmp_path / "low.py").write_text("def f():\n    return 2\n")
     assert current() != before
+
+
+def test_what_is_set_apart_may_change(tmp_path, monkeypatch):
+    (tmp_path / "low.py").write_text("from rulebook.lowest import g\n")
+    (tmp_path / "lowest.py").write_text("g = 1\n")
+    (tmp_path / "high.py").write_text("from rulebook.low import g\n")
+    monkeypatch.setattr(fingerprint, "ROOT", tmp_path)
+
+    def current() -> str:
+        for cached in (fingerprint._parsed, fingerprint._digest):
+            cached.cache_clear()
+        return fingerprint.of_code("rulebook.high", apart={"rulebook.low"})
+
+    before = current()
+    (tmp_path / "low.py").write_text("from rulebook.lowest import g\nh = 2\n")
+    assert current() == before
+    (tmp_path / "lowest.py").write_text("g = 2\n")
+    assert current() != before, "what it imports counts all the same"

@@ -22,6 +22,9 @@ from rulebook.training.settings import read_yaml
 METRICS = "metrics.json"
 EXPERIMENTS = {"slots": "slots", "vim": "vim", "rivals": "rivals", "oc-rims": "oc_rims"}
 """Experiment -> file of this package whose ``evaluate(config, model, sheet)`` fills the sheet."""
+TRAINING_SETTINGS = "rulebook.training.config"
+"""What can be set about a training. Metrics depend on what was set, which the run's own settings say and which counts;
+not on what else could have been."""
 OF_TRAINING = {"rivals", "oc-rims"}
 """Experiments whose file also has ``training(config, history, sheet)``, for numbers about the training itself."""
 
@@ -64,6 +67,7 @@ def run_fingerprint(folder: Path, config: RunConfig) -> str:
         f"rulebook.evaluation.{EXPERIMENTS[config.experiment]}",
         type(config.model).__module__,
         type(config.world).__module__,
+        apart={TRAINING_SETTINGS},
     )
     parts = [code, hashlib.sha256((folder / WEIGHTS).read_bytes()).hexdigest(), (folder / CONFIG).read_text()]
     if config.experiment in OF_TRAINING:
