@@ -265,7 +265,7 @@ WORLD_NAMES = {"moving-mnist": "Moving MNIST", "moving-sprites": "Moving Sprites
 
 def optimiser(run):
     training = run.config["training"]
-    return "Adam, then Muon" if training.get("lead") else training["optimiser"].title()
+    return "Adam, then Muon" if training.get("lead") else training.get("optimiser", "adam").title()
 
 
 rows = []
