@@ -113,6 +113,7 @@ if sprites.here(SBD):
 
 # %% tags=["hide-input"]
 if sprites.here(SBD):
+    grey = next(iter(sprites.by_seed(SBD, "completion_ratio_grey").values()))
     share, ratio = (before_training(sprites, SBD, metric) for metric in ("single_object_share", "completion_ratio"))
     say(
         "Cells whose content lies to four fifths or more in one object:"
@@ -122,7 +123,7 @@ if sprites.here(SBD):
         f" **{sprites.spoken(SBD, 'completion_ratio')}**; while frames are given:"
         f" {sprites.spoken(SBD, 'completion_ratio_given')}; untrained: {rounded(ratio)}.",
         "Zero would complete every object, one or more is no better than black, and a picture that is grey"
-        f" everywhere, which completes nothing, scores {sprites.spoken(SBD, 'completion_ratio_grey')}.",
+        f" everywhere, which completes nothing, scores {rounded(grey)}.",
     )
 
 # %% [markdown]

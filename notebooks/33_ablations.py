@@ -319,9 +319,11 @@ if both.here(ALIKE, APART):
         f"MSE with slots that differ: **{both.spoken(APART, 'mse')}**; with slots that are alike:"
         f" {both.spoken(ALIKE, 'mse')}.",
         f"Longest run of a cell with one object: {both.spoken(APART, 'mcl')} against {both.spoken(ALIKE, 'mcl')}.",
-        "So, here, nothing is gained by slots that divide the frame."
+        "No gain from slots that divide the frame shows here."
         if np.mean(list(both.by_seed(APART, "mse").values())) >= np.mean(list(both.by_seed(ALIKE, "mse").values()))
-        else "So, here, slots that divide the frame are the better ones.",
+        else "On average, slots that divide the frame are ahead here.",
+        "Mind that these trainings differ in their first thousand steps and in how slots begin, and so in more than"
+        " what became of slots.",
     )
 
 # %% [markdown]
