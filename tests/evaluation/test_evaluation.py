@@ -69,21 +69,23 @@ def test_an_untrained_run_is_named(tmp_path):
         evaluate_run(tmp_path)
 
 
+def fingerprint_now(**how) -> str:
+    """Of files that were changed since the last call."""
+    for cached in (fingerprint._parsed, fingerprint._digest):
+        cached.cache_clear()
+    return fingerprint.of_code("rulebook.high", **how)
+
+
 def test_fingerprints_see_code_but_not_comments(tmp_path, monkeypatch):
     (tmp_path / "low.py").write_text("def f():\n    return 1\n")
     (tmp_path / "high.py").write_text("from rulebook.low import f\n")
     monkeypatch.setattr(fingerprint, "ROOT", tmp_path)
 
-    def current() -> str:
-        for cached in (fingerprint._parsed, fingerprint._digest):
-            cached.cache_clear()
-        return fingerprint.of_code("rulebook.high")
-
-    before = current()
+    before = fingerprint_now()
     (tmp_path / "low.py").write_text('def f():\n    """Says one."""\n    return 1  # one\n')
-    assert current() == before
+    assert fingerprint_now() == before
     (tmp_path / "low.py").write_text("def f():\n    return 2\n")
-    assert current() != before
+    assert fingerprint_now() != before
 
 
 def test_what_is_set_apart_may_change(tmp_path, monkeypatch):
@@ -92,13 +94,9 @@ def test_what_is_set_apart_may_change(tmp_path, monkeypatch):
     (tmp_path / "high.py").write_text("from rulebook.low import g\n")
     monkeypatch.setattr(fingerprint, "ROOT", tmp_path)
 
-    def current() -> str:
-        for cached in (fingerprint._parsed, fingerprint._digest):
-            cached.cache_clear()
-        return fingerprint.of_code("rulebook.high", apart={"rulebook.low"})
-
-    before = current()
+    apart = {"rulebook.low"}
+    before = fingerprint_now(apart=apart)
     (tmp_path / "low.py").write_text("from rulebook.lowest import g\nh = 2\n")
-    assert current() == before
+    assert fingerprint_now(apart=apart) == before
     (tmp_path / "lowest.py").write_text("g = 2\n")
-    assert current() != before, "what it imports counts all the same"
+    assert fingerprint_now(apart=apart) != before, "what it imports counts all the same"

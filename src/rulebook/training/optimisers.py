@@ -4,8 +4,8 @@ Why Muon (Jordan et al. 2024; at Adam's learning rates as in Liu et al. 2025): w
 a direction grows in proportion to what it already is. Brightness and places come first, and colours, that begin as
 weak, wait for thousands of steps. Muon gives every update the singular values 1, so all directions grow alike.
 
-Why a lead of Adam: where slots must first divide a frame, the rest of the model, taught by Muon, learns the whole frame
-before they do, and they stay alike. Slots that Adam has set apart stay apart (book page on ablations).
+Why a lead of Adam: under Muon alone slots may stay alike, we guess since the rest of the model learns the whole frame
+before they have learned to divide it. Slots that Adam has set apart stay apart (book page on ablations).
 """
 
 from __future__ import annotations
