@@ -39,14 +39,8 @@
 #       - oc-rims-bcd-6-3-plain/moving-mnist
 #       - oc-rims-sbd-6-3-plain/moving-sprites
 #       - oc-rims-bcd-6-3-led/moving-mnist
-#       - oc-rims-bcd-3-3-led/moving-mnist
-#       - oc-rims-bcd-6-6-led/moving-mnist
-#       - oc-rims-sbd-3-3-led/moving-mnist
 #       - oc-rims-sbd-6-3-led/moving-mnist
 #       - oc-rims-sbd-6-6-led/moving-mnist
-#       - oc-rims-cat-6-3-led/moving-mnist
-#       - oc-rims-sbd-6-3-active3-led/moving-mnist
-#       - oc-rims-sbd-6-3-active2-led/moving-mnist
 #     writes:
 #       - tables/oc_rims_table_4_5.csv
 #       - tables/oc_rims_table_4_6.csv

@@ -8,7 +8,7 @@ from einops import einsum
 from torch import Tensor
 
 from rulebook.catalogue import CATALOGUE
-from rulebook.catalogue.oc_rims import LED_ROWS, MNIST_ROWS, SPRITES_ROWS
+from rulebook.catalogue.oc_rims import LED_ROWS, MNIST_ROWS, PLAIN_ROWS, SPRITES_ROWS
 from rulebook.catalogue.oc_rims_recipes import LAPTOP_VISION, LEAD, training
 from rulebook.catalogue.sweep import ORTHOGONAL
 from rulebook.layers.rim_cells import CellsSpec
@@ -165,6 +165,14 @@ def test_every_row_of_a_profile_trains_alike():
                 lead = LEAD if row.led and profile == "laptop" else None
                 assert one == trainings[0].model_copy(update={"lead": lead})
                 assert not row.led or row.settings.get("inputs", "slots") == "slots", "no slots to divide"
+
+
+def test_rows_that_train_otherwise_in_the_laptop_profile_are_not_trained_twice_at_paper_size():
+    for row in (*PLAIN_ROWS, *LED_ROWS):
+        recipes = row.entry().recipes
+        assert set(recipes) == {"smoke", "laptop"}
+        twin = CATALOGUE.entries[f"{row.variant.rsplit('-', 1)[0]}/{row.world}"]
+        assert recipes["laptop"].training != twin.recipes["laptop"].training
 
 
 def test_the_weighted_error_is_the_loss_of_the_thesis():

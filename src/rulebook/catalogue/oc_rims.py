@@ -201,7 +201,7 @@ PLAIN_ROWS = [
 LED_ROWS = [
     replace(row, variant=f"{row.variant}-led", needed_by=("ablations",), thesis=None, led=True)
     for row in MNIST_ROWS
-    if row.kind == "oc-rims" and row.settings.get("inputs", "slots") == "slots" and row.variant != "oc-scoff-bcd"
+    if row.variant in ("oc-rims-bcd-6-3", "oc-rims-sbd-6-3", "oc-rims-sbd-6-6")
 ]
 
 

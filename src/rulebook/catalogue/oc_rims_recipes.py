@@ -210,8 +210,12 @@ class Row:
             world_name=self.world,
             world=WORLDS[self.world]["paper"],
             needed_by=self.needed_by,
-            recipes={profile: self.recipe(profile) for profile in PROFILES},
+            recipes={profile: self.recipe(profile) for profile in PROFILES if self.differs(profile)},
         )
+
+    def differs(self, profile: Profile) -> bool:
+        """Plain and led rows train otherwise in the laptop profile alone; at paper size they would be their twins."""
+        return profile != "paper" or not (self.plain or self.led)
 
 
 def exhibits(*labels: str) -> tuple[str, ...]:

@@ -95,7 +95,8 @@ def described(entry: str) -> dict[str, str]:
 
 
 def _described(entry: str) -> dict[str, str]:
-    spec = CATALOGUE.entries[entry].recipes["paper"].model
+    recipes = CATALOGUE.entries[entry].recipes
+    spec = recipes.get("paper", recipes["laptop"]).model
     if isinstance(spec, ConvLSTMSpec):
         return {"model": "ConvLSTM", "decoder": "-", "modules": "-"}
     if isinstance(spec, GRUSpec):
