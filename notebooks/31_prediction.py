@@ -66,6 +66,7 @@ from rulebook.publishing.thesis_selection import selection, verdict
 from rulebook.publishing.thesis_tables import (
     OneProfile,
     against_floors,
+    broken,
     compared,
     label,
     prediction_table,
@@ -203,7 +204,7 @@ def losses(shelf, entry):
 # %% tags=["hide-input"]
 table = prediction_table(digits, LSTM, GRU, RIMS, BCD)
 _ = results.save_table("oc_rims_table_4_2", table)
-say(scale_of(digits), against_floors(digits, LSTM, GRU, RIMS, BCD))
+say(scale_of(digits), against_floors(digits, LSTM, GRU, RIMS, BCD), broken(digits, LSTM, GRU, RIMS, BCD))
 
 # %% tags=["hide-input", "exhibit:oc-rims-table-4-2"]
 styled(table, "table42") if digits.here(LSTM, GRU, RIMS, BCD) else None
@@ -275,7 +276,7 @@ if digits.here(BCD):
 # %% tags=["hide-input"]
 table = prediction_table(sprites, GRU_S, RIMS_S, SBD_S)
 _ = results.save_table("oc_rims_table_4_3", table)
-say(scale_of(sprites), against_floors(sprites, GRU_S, RIMS_S, SBD_S))
+say(scale_of(sprites), against_floors(sprites, GRU_S, RIMS_S, SBD_S), broken(sprites, GRU_S, RIMS_S, SBD_S))
 
 # %% tags=["hide-input", "exhibit:oc-rims-table-4-3"]
 styled(table, "table43") if sprites.here(GRU_S, RIMS_S, SBD_S) else None

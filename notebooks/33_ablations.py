@@ -80,6 +80,7 @@ from rulebook.publishing.thesis_tables import (
     THESIS,
     OneProfile,
     against_floors,
+    broken,
     described,
     enlargement,
     label,
@@ -170,7 +171,7 @@ def held(rows, name):
 # %% tags=["hide-input"]
 table_5 = prediction_table(digits, *MNIST)
 _ = results.save_table("oc_rims_table_4_5", table_5)
-say(scale_of(digits), against_floors(digits, *MNIST))
+say(scale_of(digits), against_floors(digits, *MNIST), broken(digits, *MNIST))
 
 # %% tags=["remove-input", "exhibit:oc-rims-table-4-5"]
 styled(table_5, "table45") if digits.here(*MNIST) else None
@@ -184,7 +185,7 @@ styled(table_5, "part45") if not digits.here(*MNIST) else None
 # %% tags=["hide-input"]
 table_6 = prediction_table(sprites, *SPRITES)
 _ = results.save_table("oc_rims_table_4_6", table_6)
-say(scale_of(sprites), against_floors(sprites, *SPRITES))
+say(scale_of(sprites), against_floors(sprites, *SPRITES), broken(sprites, *SPRITES))
 
 # %% tags=["remove-input", "exhibit:oc-rims-table-4-6"]
 styled(table_6, "table46") if sprites.here(*SPRITES) else None
@@ -395,6 +396,7 @@ measures = [
 ]
 if measures:
     figure = seed_points(measures, width=3.4, tilt=True)
+    say(broken(digits, *TABLE_7, *TABLE_8))
 
 # %% tags=["hide-input"]
 styled(verdicts(shelf, "O14", "O15"), "sparse")

@@ -11,6 +11,7 @@ from rulebook.publishing.pages import Shelf
 from rulebook.publishing.thesis_tables import (
     THESIS,
     against_floors,
+    broken,
     compared,
     described,
     floor_lines,
@@ -112,6 +113,17 @@ def test_a_model_that_wins_over_all_frames_may_lose_the_last_ones(add_run, tmp_p
     add_run(f"{GRU}/laptop/s1", mse=75.0, mse_copy_last=70.0)
     told = against_floors(Shelf(Results(tmp_path), GRU), GRU)
     assert "GRU CAT against copy of frame 9 (1 of 2 seeds)" in told
+
+
+def test_runs_that_broke_in_training_are_named(add_run, tmp_path):
+    for seed, jump in enumerate((0.0, 1.0)):
+        folder = add_run(f"{GRU}/laptop/s{seed}", mse=20.0, loss_jump=jump)
+        (folder / "weights.safetensors").touch()
+        (folder / "provenance.json").write_text("{}")
+    add_run(f"{RIMS}/laptop/s0", mse=20.0)
+    shelf = Shelf(Results(tmp_path), GRU, RIMS)
+    assert "Broke in training: GRU CAT (seed 1)." in broken(shelf, RIMS, GRU)
+    assert broken(shelf, RIMS) == ""
 
 
 def test_a_page_may_only_judge_what_it_reads(shelf):

@@ -306,6 +306,22 @@ def _late(shelf: Shelf, *entries: str) -> str:
     return f"Frame by frame the mean frame has less error than {'; '.join(told)} (some seed)." if told else ""
 
 
+def broken(shelf: Shelf, *entries: str) -> str:
+    """Names the runs in whose training the loss jumped up and stayed there; empty if there are none."""
+    names = [
+        f"{label(entry)} (seed {seed})"
+        for entry in entries
+        for seed, jumped in shelf.by_seed(entry, "loss_jump").items()
+        if jumped
+    ]
+    if not names:
+        return ""
+    return (
+        f"**Broke in training: {', '.join(names)}.** The training loss jumped up and stayed there; the numbers"
+        " are those of the last step, as for every run, and say more of this accident than of the model."
+    )
+
+
 def verdicts(shelf: Shelf, *ids: str) -> pd.DataFrame:
     """What the thesis claims and what a machine makes of it, from the runs on this shelf."""
     by_id = {claim.id: claim for claim in CLAIMS}
