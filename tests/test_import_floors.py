@@ -47,9 +47,10 @@ import sys
 for name in ("matplotlib", "pandas", "scipy", "seaborn", "sklearn", "IPython", "papermill", "jupytext", "snakemake"):
     sys.modules[name] = None
 import rulebook.commands.train, rulebook.commands.paper, rulebook.commands.import_runs
-from rulebook.evaluation.looks import LOOKS
-for file in LOOKS.values():
-    __import__(f"rulebook.evaluation.{file}")
+from rulebook.catalogue import CATALOGUE
+from rulebook.evaluation.looks import look_of
+for entry in CATALOGUE.entries.values():
+    look_of(entry.run("smoke", 0))
 """
 
 

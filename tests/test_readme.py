@@ -55,7 +55,8 @@ def test_a_newcomer_adds_a_model_by_the_recipe(repository, readme, tmp_path):
     lines = [line for name, code in blocks if name == "run" for line in code.splitlines()]
     said = [run(line, tmp_path) for line in lines]
     assert (tmp_path / "results/runs/fading/atomic/smoke/s0/weights.safetensors").exists()
-    assert re.search(r"fading/atomic/smoke/s0\s+trained\s+seconds", said[-1])
+    assert re.search(r"fading/atomic/smoke/s0: \d+ numbers", said[1])
+    assert re.search(r"fading/atomic/smoke/s0\s+evaluated\s+seconds", said[-1])
 
 
 def run(line: str, folder: Path) -> str:

@@ -31,6 +31,13 @@ def _parsed(path: Path) -> ast.Module:
     return ast.parse(path.read_text())
 
 
+def defines(module: str, function: str) -> bool:
+    """Whether a module of this package has such a function; it is read, not imported."""
+    path = module_path(module)
+    nodes = _parsed(path).body if path is not None else []
+    return any(isinstance(node, ast.FunctionDef) and node.name == function for node in nodes)
+
+
 def imported(tree: ast.AST) -> set[str]:
     """Names of this package's modules that a tree imports."""
     found: set[str] = set()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from dataclasses import replace
 from typing import Any
 
@@ -12,7 +11,7 @@ import torch
 from rulebook.catalogue import CATALOGUE
 from rulebook.claims import CLAIMS
 from rulebook.evaluation import rivals, vim
-from rulebook.evaluation.evaluate import EXPERIMENTS, OF_TRAINING
+from rulebook.evaluation.experiments import evaluation_for, judges_training
 from rulebook.evaluation.sheet import Sheet
 from rulebook.measures.matching import match_slots
 
@@ -49,10 +48,10 @@ def test_rules_read_what_evaluation_writes(entry, monkeypatch):
     run, sheet = CATALOGUE.entries[entry].run("smoke", 0), Names()
     torch.manual_seed(0)
     model = run.model.build(run.world.frame_shape).eval()
-    file = importlib.import_module(f"rulebook.evaluation.{EXPERIMENTS[run.experiment]}")
+    file = evaluation_for(run, model)
     with torch.no_grad():
         file.evaluate(run, model, sheet)
-    if run.experiment in OF_TRAINING:
+    if judges_training(run.experiment):
         file.training(run, [], sheet)
     assert READ[entry] <= sheet.offered, READ[entry] - sheet.offered
 

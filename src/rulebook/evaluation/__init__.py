@@ -1,4 +1,4 @@
-"""Evaluation: a finished run and its test clips become metrics.json. One file per experiment."""
+"""Evaluation: a finished run and its test clips become metrics.json. One file per experiment, found by its name."""
 
 from rulebook.evaluation.evaluate import evaluate_run, is_fresh
 from rulebook.evaluation.sheet import Sheet

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import importlib
 import json
+import traceback
 from pathlib import Path
 from typing import Any
 
@@ -12,21 +12,19 @@ import safetensors.torch
 import torch
 
 from rulebook import fingerprint
+from rulebook.evaluation.experiments import advice, evaluation_for, judges_training, module_of
 from rulebook.evaluation.sheet import Sheet
 from rulebook.models.base import VideoModel
 from rulebook.training.checkpoints import write_whole
 from rulebook.training.config import RunConfig
+from rulebook.training.faults import Fault
 from rulebook.training.runfolder import CONFIG, HISTORY, WEIGHTS
 from rulebook.training.settings import read_yaml
 
 METRICS = "metrics.json"
-EXPERIMENTS = {"slots": "slots", "vim": "vim", "rivals": "rivals", "oc-rims": "oc_rims"}
-"""Experiment -> file of this package whose ``evaluate(config, model, sheet)`` fills the sheet."""
 TRAINING_SETTINGS = "rulebook.training.config"
 """What can be set about a training. Metrics depend on what was set, which the run's own settings say and which counts;
 not on what else could have been."""
-OF_TRAINING = {"rivals", "oc-rims"}
-"""Experiments whose file also has ``training(config, history, sheet)``, for numbers about the training itself."""
 
 
 def read_config(folder: Path) -> RunConfig:
@@ -64,13 +62,13 @@ def load_model(folder: Path) -> tuple[RunConfig, VideoModel]:
 def run_fingerprint(folder: Path, config: RunConfig) -> str:
     """What the metrics depend on: weights, settings, and the code of model, world and evaluation."""
     code = fingerprint.of_code(
-        f"rulebook.evaluation.{EXPERIMENTS[config.experiment]}",
+        module_of(config.experiment),
         type(config.model).__module__,
         type(config.world).__module__,
         apart={TRAINING_SETTINGS},
     )
     parts = [code, hashlib.sha256((folder / WEIGHTS).read_bytes()).hexdigest(), (folder / CONFIG).read_text()]
-    if config.experiment in OF_TRAINING:
+    if judges_training(config.experiment):
         parts.append(json.dumps(read_history(folder)))
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
@@ -90,13 +88,16 @@ def is_fresh(folder: Path) -> bool:
 def evaluate_run(folder: Path) -> dict[str, Any]:
     """Evaluate a finished run on its test clips and write metrics.json."""
     config, model = load_model(folder)
-    if config.experiment not in EXPERIMENTS:
-        raise KeyError(f"There is no evaluation for the experiment '{config.experiment}' of {config.name}.")
-    module = importlib.import_module(f"rulebook.evaluation.{EXPERIMENTS[config.experiment]}")
-    sheet = Sheet()
-    with torch.no_grad():
-        module.evaluate(config, model, sheet)
-    if config.experiment in OF_TRAINING:
+    module, sheet = evaluation_for(config, model), Sheet()
+    try:
+        with torch.no_grad():
+            module.evaluate(config, model, sheet)
+    except AssertionError as error:
+        needs = traceback.extract_tb(error.__traceback__)[-1].line
+        raise Fault(
+            f"{module.__name__} does not fit {config.name}: it insists on '{needs}'; {advice(config)}"
+        ) from error
+    if judges_training(config.experiment):
         module.training(config, read_history(folder), sheet)
     result = {"run": config.name, "metrics": sheet.metrics, "fingerprint": run_fingerprint(folder, config)}
     write_whole(folder / METRICS, (json.dumps(result, indent=1) + "\n").encode())
