@@ -118,12 +118,24 @@ def test_all_errors_of_a_command_line_at_once():
         ([SMOKE, "--device", "tpu7"], "There is no device 'tpu7'"),
         ([SMOKE, "--minutes", "-1"], "--minutes -1 makes no sense"),
         ([SMOKE, "--config", "nowhere.yaml"], "Cannot read nowhere.yaml"),
+        ([SMOKE, "--training", "5", "--training.steps", "3"], "--training.steps and --training ... set the same thing"),
+        ([SMOKE, "--training.stages", "3", "--training.stages.0.batch", "2"], "set the same thing"),
+        ([SMOKE, "--model.perception.encoder-stride", "7"], "cannot be halved evenly by a stride of 7 (encoders.py"),
+        (["scoff/atomic/smoke/s0", "--start-from", "null", "--training.stages.0.frames", "1"], "at least 2 frames"),
     ],
 )
 def test_a_wrong_call_ends_in_one_sentence(capsys, tmp_path, words, said):
     assert main(["train", *words, "--root", str(tmp_path)]) == 1
     err = capsys.readouterr().err
     assert said in err and err.count("\n") == 1
+
+
+def test_settings_that_build_no_model_are_not_written_down(tmp_path):
+    """So the same name can be trained once they are mended."""
+    words = ["train", SMOKE, "--root", str(tmp_path), "--variant", "mine", "--training.steps", "1"]
+    assert main([*words, "--model.perception.encoder-stride", "7"]) == 1
+    assert not list(tmp_path.glob("*/*/*/*/config.yaml"))
+    assert main(words) == 0
 
 
 def test_help_lists_every_setting_of_the_run(capsys):

@@ -1,6 +1,7 @@
 """Evaluation: from a run folder to numbers with units, and only when something changed."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,9 @@ import torch
 
 from rulebook import fingerprint
 from rulebook.catalogue import CATALOGUE
+from rulebook.cli import main
 from rulebook.evaluation import Sheet, evaluate_run, is_fresh
+from rulebook.training.faults import Fault
 from rulebook.training.loop import train
 
 ENTRIES = ["slot-ae/atomic", "vim-m4/atomic", "vim-m2/atomic", "vim2-m5/composed"]
@@ -65,8 +68,49 @@ def test_a_sheet_refuses_a_second_entry_and_leaves_out_what_was_not_measured():
 
 
 def test_an_untrained_run_is_named(tmp_path):
-    with pytest.raises(FileNotFoundError, match="train it first"):
+    with pytest.raises(Fault, match=r"has no weights.safetensors: train it first"):
         evaluate_run(tmp_path)
+
+
+def cut(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:100])
+
+
+@pytest.mark.parametrize(
+    ("file", "harm", "said"),
+    [
+        ("weights.safetensors", cut, "Cannot read the weights"),
+        ("weights.safetensors", Path.unlink, "There is no trained run"),
+        ("config.yaml", Path.unlink, "There is no trained run"),
+        (
+            "config.yaml",
+            lambda path: path.write_text("seed: -1"),
+            "config.yaml has 8 errors",
+        ),
+        ("config.yaml", lambda path: path.write_text("["), "is not YAML"),
+    ],
+)
+def test_a_damaged_run_is_told_in_one_sentence(root, tmp_path, capsys, file, harm, said):
+    shutil.copytree(root / RUNS[0], tmp_path / RUNS[0])
+    harm(tmp_path / RUNS[0] / file)
+    assert main(["evaluate", RUNS[0], "--root", str(tmp_path)]) == 1
+    err = capsys.readouterr().err
+    assert said in err and err.count("\n") == 1
+
+
+def test_weights_of_another_model_are_told(root, tmp_path):
+    shutil.copytree(root / RUNS[0], tmp_path / "run")
+    shutil.copy(root / RUNS[4] / "weights.safetensors", tmp_path / "run")
+    with pytest.raises(Fault, match=r"are not those of the model in its config.yaml: restore both"):
+        evaluate_run(tmp_path / "run")
+
+
+def test_metrics_without_weights_are_told(root, tmp_path):
+    shutil.copytree(root / RUNS[0], tmp_path / "run")
+    evaluate_run(tmp_path / "run")
+    (tmp_path / "run" / "weights.safetensors").unlink()
+    with pytest.raises(Fault, match="Cannot read the weights"):
+        is_fresh(tmp_path / "run")
 
 
 def fingerprint_now(**how) -> str:

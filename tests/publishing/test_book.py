@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
+import sys
 
 import pytest
 import yaml
 
+from rulebook.publishing.book import build
 from rulebook.publishing.notebooks import executed, read_source, sources
 from rulebook.publishing.tables import markdown
 from rulebook.publishing.values import rounded
+from rulebook.training.faults import Fault
 
 
 def files(repository) -> list[str]:
@@ -84,3 +87,11 @@ def test_numbers_are_rounded_for_reading(value, text):
 
 def test_cells_cannot_break_a_table():
     assert markdown(["a"], [["x|y"], ["two\nlines"]]).splitlines()[2:] == ["| x\\|y |", "| two lines |"]
+
+
+def test_a_missing_builder_is_told_and_the_book_of_before_stays(tmp_path, monkeypatch):
+    (tmp_path / "_build" / "html").mkdir(parents=True)
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "bin" / "python"))
+    with pytest.raises(Fault, match=r"jupyter-book is not installed beside python: 'make book' makes"):
+        build(tmp_path)
+    assert (tmp_path / "_build" / "html").exists()

@@ -118,6 +118,8 @@ def changes(words: list[str], values: dict[str, Any]) -> dict[str, Any]:
         place = nested
         for part in path[:-1]:
             place = place.setdefault(part, {})
+            if not isinstance(place, dict):
+                raise Fault(f"--{name} and --{name.partition('.')[0]} ... set the same thing: give one of them.")
         place[path[-1]] = read if several else read[0]
     return nested
 

@@ -8,7 +8,6 @@ import traceback
 from pathlib import Path
 from typing import Any
 
-import safetensors.torch
 import torch
 
 from rulebook import fingerprint
@@ -17,9 +16,9 @@ from rulebook.evaluation.sheet import Sheet
 from rulebook.models.base import VideoModel
 from rulebook.training.checkpoints import write_whole
 from rulebook.training.config import RunConfig
-from rulebook.training.faults import Fault
-from rulebook.training.runfolder import CONFIG, HISTORY, WEIGHTS
-from rulebook.training.settings import read_yaml
+from rulebook.training.faults import Fault, shown
+from rulebook.training.runfolder import CONFIG, HISTORY, WEIGHTS, load_weights
+from rulebook.training.settings import parse, read_yaml
 
 METRICS = "metrics.json"
 TRAINING_SETTINGS = "rulebook.training.config"
@@ -29,7 +28,7 @@ not on what else could have been."""
 
 def read_config(folder: Path) -> RunConfig:
     """The settings of a run folder."""
-    return RunConfig.model_validate(read_yaml(folder / CONFIG))
+    return parse(read_yaml(folder / CONFIG), shown(folder / CONFIG))
 
 
 def read_history(folder: Path) -> list[dict[str, Any]]:
@@ -45,17 +44,17 @@ def read_history(folder: Path) -> list[dict[str, Any]]:
 
 def load_model(folder: Path) -> tuple[RunConfig, VideoModel]:
     """The settings and the trained model of a run folder, in float32, ready to be asked."""
-    path = folder / WEIGHTS
-    if not path.exists():
-        raise FileNotFoundError(
-            f"{folder.as_posix()} has no {WEIGHTS}: train it first with 'rulebook train' (see 'rulebook runs')."
-        )
+    if not (folder / WEIGHTS).exists():
+        raise Fault(f"{shown(folder)} has no {WEIGHTS}: train it first with 'rulebook train' (see 'rulebook runs').")
     config = read_config(folder)
     model = config.model.build(config.world.frame_shape)
-    weights = safetensors.torch.load_file(path)
-    model.load_state_dict(
-        {name: value.float() if value.is_floating_point() else value for name, value in weights.items()}
-    )
+    try:
+        model.load_state_dict(load_weights(folder))
+    except RuntimeError as error:
+        raise Fault(
+            f"The weights in {shown(folder)} are not those of the model in its {CONFIG}: restore both from git, or "
+            f"train the run anew under another --root. ({' '.join(str(error).split())})"
+        ) from error
     return config, model.eval()
 
 
@@ -67,7 +66,11 @@ def run_fingerprint(folder: Path, config: RunConfig) -> str:
         type(config.world).__module__,
         apart={TRAINING_SETTINGS},
     )
-    parts = [code, hashlib.sha256((folder / WEIGHTS).read_bytes()).hexdigest(), (folder / CONFIG).read_text()]
+    try:
+        weights = (folder / WEIGHTS).read_bytes()
+    except OSError as error:
+        raise Fault(f"Cannot read the weights {shown(folder / WEIGHTS)}: {error.strerror}.") from error
+    parts = [code, hashlib.sha256(weights).hexdigest(), (folder / CONFIG).read_text()]
     if judges_training(config.experiment):
         parts.append(json.dumps(read_history(folder)))
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()

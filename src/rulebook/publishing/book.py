@@ -16,9 +16,14 @@ LEFT_OVERS = ("html", ".doctrees", ".jupyter_cache", "jupyter_execute")
 def build(root: Path) -> Path:
     """Build the book into _build/html and return its first page."""
     target = root / "_build"
+    program = Path(sys.executable).with_name("jupyter-book")
+    if not program.exists():
+        raise Fault(
+            f"jupyter-book is not installed beside {Path(sys.executable).name}: 'make book' makes an environment that "
+            f"has it, or install the packages of the book with pip install '.[book]'."
+        )
     for name in LEFT_OVERS:
         shutil.rmtree(target / name, ignore_errors=True)
-    program = Path(sys.executable).with_name("jupyter-book")
     command = [str(program), "build", "book", "-W", "--keep-going", "--quiet"]
     environment = {**os.environ, "PYTHONPATH": str(root / "src"), "RULEBOOK_ROOT": str(root)}
     done = subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import signal
 import time
-from collections.abc import Callable
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -58,6 +60,19 @@ def train(
         leave_team()
 
 
+@contextmanager
+def sensible(config: RunConfig) -> Iterator[None]:
+    """Models and worlds say by a ValueError what in their settings does not go together: a person can mend that."""
+    try:
+        yield
+    except ValueError as error:
+        place = traceback.extract_tb(error.__traceback__)[-1]
+        raise Fault(
+            f"{config.name} cannot be trained with these settings: {str(error).rstrip('.')} "
+            f"({Path(place.filename).name}, line {place.lineno}). Change them; what was saved is kept."
+        ) from error
+
+
 class Slice:
     """One call of ``train``: from the checkpoint that is there to the end or to the next cut."""
 
@@ -83,12 +98,13 @@ class Slice:
                 return Outcome(
                     self.training.steps, True, f"{self.config.name} is already trained ({found['finished']})."
                 )
-            self.trainer = Trainer(self.config, self.root, self.team)
-            if found["state"] is not None:
-                self.trainer.restore(found["state"])
-            elif self.config.start_from:
-                self.trainer.start_from(self.config.start_from)
-            return self.steps()
+            with sensible(self.config):
+                self.trainer = Trainer(self.config, self.root, self.team)
+                if found["state"] is not None:
+                    self.trainer.restore(found["state"])
+                elif self.config.start_from:
+                    self.trainer.start_from(self.config.start_from)
+                return self.steps()
         except torch.OutOfMemoryError as error:
             raise Fault(
                 f"The device has too little memory for {self.config.name}: train fewer runs side by side, or smaller "
@@ -118,6 +134,9 @@ class Slice:
                     found["finished"] = f"{provenance['steps']} steps, {shown(self.folder.path)}"
                 else:
                     found["state"] = self.folder.load()
+                    if found["state"] is None:
+                        with sensible(self.config):  # before settings are written that nothing can be trained with
+                            self.config.model.build(self.config.world.frame_shape)
                     self.folder.begin(found["state"]["step"] if found["state"] else 0)
             except Fault as error:
                 fault, found = error, {"fault": True}
