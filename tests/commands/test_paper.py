@@ -94,6 +94,18 @@ def test_numbers_out_of_range(tmp_path, capsys, words):
     assert "must" in capsys.readouterr().err
 
 
+def test_a_folder_of_finished_runs_that_is_not_there_is_told(tmp_path, capsys):
+    """Or everything in it would be trained again."""
+    assert paper(tmp_path, "--only", SMOKE, "--also", str(tmp_path / "hoem")) == 1
+    assert "hoem: --also names one with runs that are finished already" in capsys.readouterr().err
+    assert not (tmp_path / "runs").exists()
+
+
+def test_import_wants_archives(capsys):
+    assert main(["import"]) == 1
+    assert "Say which archives to import" in capsys.readouterr().err
+
+
 def test_nothing_matches():
     with pytest.raises(Fault, match="No run of the profile 'smoke' matches --only 'nothing"):
         select("smoke", "nothing*")

@@ -16,6 +16,8 @@ from rulebook.catalogue import CATALOGUE
 from rulebook.cli import main
 from rulebook.commands.train import settle
 from rulebook.training import checkpoints
+from rulebook.training.archives import RUN_NAME
+from rulebook.training.config import NAME
 from rulebook.training.faults import Fault
 from rulebook.training.settings import parse, plain, to_yaml
 
@@ -128,6 +130,19 @@ def test_a_wrong_call_ends_in_one_sentence(capsys, tmp_path, words, said):
     assert main(["train", *words, "--root", str(tmp_path)]) == 1
     err = capsys.readouterr().err
     assert said in err and err.count("\n") == 1
+
+
+@pytest.mark.parametrize("name", ["../../../esc", "a/b", "", ".hidden", "a b", "a\n"])
+@pytest.mark.parametrize("part", ["variant", "world-name"])
+def test_a_run_cannot_be_named_out_of_its_folder(capsys, tmp_path, part, name):
+    root = tmp_path / "deep" / "down" / "runs"
+    assert main(["train", SMOKE, "--root", str(root), f"--{part}", f"'{name}'" if "\n" not in name else '"a\\n"']) == 1
+    assert "A run's folder bears this name: use letters, digits" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
+def test_names_are_those_that_archives_take():
+    assert f"{NAME.pattern}/{NAME.pattern}/" in RUN_NAME.pattern
 
 
 def test_settings_that_build_no_model_are_not_written_down(tmp_path):

@@ -26,13 +26,16 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--force", action="store_true", help="evaluate even what is fresh")
     parser.add_argument("--root", type=Path, default=Path("results/runs"), help="folder of all runs")
     options = parser.parse_args(arguments)
-    names = [*options.runs, *(trained(options.root) if options.all else [])]
-    if not names:
+    if not options.runs and not options.all:
         raise Fault("Say which runs to evaluate, or --all ('rulebook runs' lists them).")
+    there = trained(options.root)
+    if not there and not any((options.root / name).exists() for name in options.runs):
+        raise Fault(f"No run is trained in {options.root}: name another --root, or train one with 'rulebook train'.")
+    names = [*options.runs, *(there if options.all else [])]
     for number, name in enumerate(names, 1):
         folder = options.root / name
         if not (folder / WEIGHTS).exists() or not (folder / CONFIG).exists():
-            raise Fault(f"There is no trained run '{name}' in {options.root}{suggestion(name, trained(options.root))}.")
+            raise Fault(f"There is no trained run '{name}' in {options.root}{suggestion(name, there)}.")
         if not options.force and is_fresh(folder):
             print(f"[evaluate {number}/{len(names)}] {name} is fresh", flush=True)
             continue

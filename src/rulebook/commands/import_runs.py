@@ -13,6 +13,7 @@ from typing import Annotated
 import tyro
 
 from rulebook.training.archives import file_run, read
+from rulebook.training.faults import Fault
 
 
 def main(arguments: list[str]) -> int:
@@ -28,6 +29,8 @@ def import_archives(
         archives: The archives of one or several deliveries; give all parts of a delivery together.
         root: Folder of all runs.
     """
+    if not archives:
+        raise Fault("Say which archives to import: 'rulebook paper' makes them (data/archives/*.tar).")
     for run, files in sorted(read(archives).items()):
         print(file_run(root, run, files))
     return 0

@@ -65,6 +65,8 @@ def paper(
     started = time.monotonic()
     wanted = select(profile, only)
     if also is not None:
+        if not also.is_dir():
+            raise Fault(f"There is no folder {shown(also)}: --also names one with runs that are finished already.")
         link_finished(wanted, root, also)
     crew = Crew(wanted, root, choose_device(device), parallel)
     failures = crew.work(started + 60 * minutes)

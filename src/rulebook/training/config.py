@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, SerializeAsAny, model_validator
+from pydantic import BeforeValidator, Field, SerializeAsAny, field_validator, model_validator
 
 from rulebook.models import MODELS, ModelSpec
 from rulebook.registry import Spec
@@ -12,6 +13,8 @@ from rulebook.worlds import WORLDS, World
 
 Profile = Literal["smoke", "laptop", "paper"]
 PROFILES: tuple[Profile, ...] = ("smoke", "laptop", "paper")
+NAME = re.compile(r"[\w=+-][\w.=+-]*")
+"""What a part of a run's name may be, which is the name of a folder too."""
 
 
 class Ramp(Spec):
@@ -195,6 +198,13 @@ class RunConfig(Spec):
     training: Training
     start_from: str | None = None
     """Name of the run whose weights this one starts from (an earlier stage)."""
+
+    @field_validator("variant", "world_name")
+    @classmethod
+    def _is_a_name(cls, value: str) -> str:
+        if not NAME.fullmatch(value):
+            raise ValueError("A run's folder bears this name: use letters, digits and _ = + - . (not first) alone.")
+        return value
 
     @property
     def name(self) -> str:
