@@ -51,6 +51,9 @@ from rulebook.catalogue import CATALOGUE
 from rulebook.evaluation.looks import look_of
 for entry in CATALOGUE.entries.values():
     look_of(entry.run("smoke", 0))
+from rulebook.cli import main
+assert main(["runs", "--profile", "laptop"]) == 0
+assert main(["claims"]) == 1
 """
 
 
@@ -59,3 +62,5 @@ def test_training_commands_start_on_a_bare_server(repository):
     environment = {**os.environ, "PYTHONPATH": str(repository / "src")}
     done = subprocess.run([sys.executable, "-c", BARE], env=environment, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
+    assert "slot-ae/atomic/laptop/s0" in done.stdout
+    assert done.stderr.startswith("'rulebook claims' needs scipy, which is not installed here: 'make book' makes")

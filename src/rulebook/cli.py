@@ -38,7 +38,23 @@ def main(arguments: list[str] | None = None) -> int:
     if name not in known:
         print(f"There is no command '{name}'{suggestion(name, known)}.", file=sys.stderr)
         return 2
-    command = importlib.import_module(f"rulebook.commands.{known[name].stem}")
+    try:
+        return call(known[name].stem, rest)
+    except ModuleNotFoundError as error:
+        missing = (error.name or "").partition(".")[0]
+        if missing in ("", "rulebook"):
+            raise
+        print(
+            f"'rulebook {name}' needs {missing}, which is not installed here: 'make book' makes an environment that "
+            f"has it, or use pip install '.[book]'.",
+            file=sys.stderr,
+        )
+        return 1
+
+
+def call(stem: str, rest: list[str]) -> int:
+    """Call a command; what a person can mend ends in one sentence."""
+    command = importlib.import_module(f"rulebook.commands.{stem}")
     from rulebook.training.faults import Fault  # torch takes seconds to import, and --help needs none of it
     from rulebook.worlds.datafiles import DataError
 

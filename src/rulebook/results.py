@@ -2,7 +2,8 @@
 
     results/runs/<variant>/<world>/<profile>/s<seed>/{config.yaml, history.jsonl, metrics.json, ...}
 
-Nothing here imports a model: frames of numbers are all that most pages need.
+Nothing here imports a model: frames of numbers are all that most pages need. Frames alone need pandas, which a bare
+server does not have: what lists runs must do without.
 """
 
 from __future__ import annotations
@@ -13,12 +14,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pandas as pd
 import yaml
 
 from rulebook.training.faults import Fault
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 METRIC_COLUMNS = ["run", "variant", "world", "profile", "seed", "metric", "value", "unit", "n", "definition"]
 
@@ -70,6 +73,8 @@ class Run:
     @cached_property
     def history(self) -> pd.DataFrame:
         """One row per line of history.jsonl; a torn last line is left out."""
+        import pandas as pd
+
         rows = []
         path = self.path / "history.jsonl"
         for line in path.read_text().splitlines() if path.exists() else []:
@@ -127,6 +132,8 @@ class Results:
 
     def frame(self) -> pd.DataFrame:
         """One row per run: what it is, whether it is finished, how long it took and where."""
+        import pandas as pd
+
         rows = []
         for run in self.all:
             told = run.provenance
@@ -150,6 +157,8 @@ class Results:
 
     def metrics(self, entry: str | None = None, profile: str | None = None) -> pd.DataFrame:
         """One row per run and metric; smoke runs are for tests and never among them unless asked for by profile."""
+        import pandas as pd
+
         rows = []
         for run in self.all:
             asked = entry in (None, f"{run.variant}/{run.world}") and profile in (None, run.profile)
@@ -171,12 +180,16 @@ class Results:
 
     def histories(self, entry: str, profile: str | None = None) -> pd.DataFrame:
         """The histories of all seeds of one entry below each other, with a column 'seed'."""
+        import pandas as pd
+
         frames = [run.history.assign(seed=run.seed, profile=run.profile) for run in self.of(entry, profile)]
         frames = [frame for frame in frames if len(frame) and "step" in frame]
         return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame({"step": [], "seed": [], "profile": []})
 
     def table(self, name: str) -> pd.DataFrame:
         """results/tables/<name>.csv, as a notebook wrote it."""
+        import pandas as pd
+
         return pd.read_csv(self.folder / "tables" / f"{name}.csv")
 
     def save_table(self, name: str, frame: pd.DataFrame) -> Path:
