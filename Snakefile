@@ -29,8 +29,9 @@ if PROFILE not in PROFILES:
 
 FINISHED = "results/runs/{run}/provenance.json"
 ALL = {run.name: run for run in CATALOGUE.runs()}
-THERE = [name for name in ALL if (ROOT / FINISHED.format(run=name)).exists()]
-STALE_RUNS = [name for name in THERE if ALL[name].profile != "smoke" and not is_fresh(ROOT / "results" / "runs" / name)]
+RUNS = ROOT / "results" / "runs"
+THERE = [name for name in CATALOGUE.folders(RUNS) if (ROOT / FINISHED.format(run=name)).exists()]
+STALE_RUNS = [name for name in THERE if not is_fresh(RUNS / name)]
 STALE_NOTEBOOKS = [name for name in sources(ROOT) if STALE_RUNS or why_stale(name, ROOT)]
 
 
@@ -78,8 +79,8 @@ rule train:
 
 
 rule evaluate:
-    input:
-        ancient(FINISHED),
+    input:  # a seed that the catalogue does not name is there, and never trained from here
+        lambda wildcards: [ancient(FINISHED.format(run=wildcards.run))] if wildcards.run in ALL else [],
     output:
         temp(touch(STAMPS + "/evaluated/{run}")),
     threads: 1

@@ -75,8 +75,12 @@ def test_the_book_trains_nothing_and_training_plans_every_missing_run(repository
     for name in ("Snakefile", "requirements.lock"):
         shutil.copy(repository / name, tmp_path)
     shutil.copytree(repository / "results", tmp_path / "results")
+    runs = tmp_path / "results" / "runs" / "slot-ae" / "atomic" / "laptop"
+    shutil.copytree(runs / "s0", runs / "s99")
+    (runs / "s99" / "metrics.json").write_text('{"metrics": {}, "fingerprint": "of other code"}')
     book = plan(tmp_path, "book")
     assert "rule book:" in book and "rule train:" not in book
+    assert "rulebook evaluate slot-ae/atomic/laptop/s99" in book, "seeds beyond the catalogue's count like the others"
     trained = plan(tmp_path, "trained", "--config", "profile=smoke")
     assert "vim-m4/atomic/smoke/s0/provenance.json" in trained
     first, then = (trained.index(f"rulebook train {name}/atomic/smoke/s0") for name in ("slot-ae", "vim-m4"))

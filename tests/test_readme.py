@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from rulebook.catalogue import CATALOGUE
 from rulebook.claims import CLAIMS, judge_all
 from rulebook.cli import commands
 from rulebook.publishing.readme import with_claims
@@ -42,6 +43,11 @@ def test_what_it_names_is_there(repository, readme):
     targets = re.findall(r"^(\w+):", (repository / "Makefile").read_text(), re.MULTILINE)
     for target in re.findall(r"\bmake (book|test|train|help|\w+)`", readme):
         assert target in targets, target
+
+
+def test_its_new_seed_is_none_of_the_catalogue(readme):
+    (name,) = set(re.findall(r"^rulebook train (\S+/laptop/s\d+)", readme, re.MULTILINE))
+    assert name not in {run.name for run in CATALOGUE.runs()} and CATALOGUE.find(name)
 
 
 def test_a_newcomer_adds_a_model_by_the_recipe(repository, readme, tmp_path):

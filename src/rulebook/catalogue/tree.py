@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from rulebook.models.base import ModelSpec
 from rulebook.registry import suggestion
@@ -83,6 +84,16 @@ class Catalogue:
                 if name in entry.recipes and profile in (None, name) and where(entry):
                     for seed in entry.recipes[name].seeds:
                         yield entry.run(name, seed)
+
+    def folders(self, root: Path) -> Iterator[str]:
+        """Names of all run folders below ``root`` that belong to an entry, smoke runs left out: a seed that is none of
+        the recipe's counts in the book like the others."""
+        for entry in sorted(self.entries.values(), key=self._stage):
+            for profile in (name for name in PROFILES if name != "smoke" and name in entry.recipes):
+                place = root / entry.variant / entry.world_name / profile
+                seeds = [path.name for path in place.glob("s*") if path.name[1:].isdigit()]
+                for seed in sorted(seeds, key=lambda seed: int(seed[1:])):
+                    yield f"{entry.variant}/{entry.world_name}/{profile}/{seed}"
 
     def _stage(self, entry: Entry) -> int:
         """How many runs come before the entry's own."""

@@ -22,7 +22,9 @@ def main(arguments: list[str]) -> int:
         "rulebook evaluate", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("runs", nargs="*", help="names of runs: variant/world/profile/s<seed>")
-    parser.add_argument("--all", action="store_true", help="every trained run of the catalogue, smoke runs left out")
+    parser.add_argument(
+        "--all", action="store_true", help="every trained run of the catalogue's entries but smoke runs"
+    )
     parser.add_argument("--force", action="store_true", help="evaluate even what is fresh")
     parser.add_argument("--root", type=Path, default=Path("results/runs"), help="folder of all runs")
     options = parser.parse_args(arguments)
@@ -47,5 +49,5 @@ def main(arguments: list[str]) -> int:
 
 
 def trained(root: Path) -> list[str]:
-    """Runs of the catalogue whose weights are there."""
-    return [run.name for run in CATALOGUE.runs() if run.profile != "smoke" and (root / run.name / WEIGHTS).exists()]
+    """Runs of the catalogue's entries whose weights are there, whatever their seeds."""
+    return [name for name in CATALOGUE.folders(root) if (root / name / WEIGHTS).exists()]
