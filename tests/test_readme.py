@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import shutil
@@ -13,8 +14,9 @@ import pytest
 
 from rulebook.catalogue import CATALOGUE
 from rulebook.claims import CLAIMS, judge_all
+from rulebook.claims.claim import write as write_claims
 from rulebook.cli import commands
-from rulebook.publishing.readme import with_claims
+from rulebook.publishing.readme import refresh, with_claims
 from rulebook.results import Results
 from rulebook.training.faults import Fault
 
@@ -31,6 +33,22 @@ def test_the_claims_table_is_current(repository, readme):
 def test_lost_marks_are_told():
     with pytest.raises(Fault, match="lost its marks"):
         with_claims("# Rulebook\n", [])
+
+
+def test_a_disk_that_fails_leaves_readme_and_claims_as_they_were(tmp_path, monkeypatch, readme):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    (tmp_path / "README.md").write_text(readme)
+    (tmp_path / "claims.json").write_text("[]\n")
+    monkeypatch.setattr(os, "fsync", full)
+    judged = judge_all(CLAIMS[:1], Results(tmp_path))
+    for write in (lambda: refresh(tmp_path, judged), lambda: write_claims(judged, tmp_path / "claims.json")):
+        with pytest.raises(Fault, match=r"the disk is full. Make room and judge the claims again"):
+            write()
+    assert (tmp_path / "README.md").read_text() == readme
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()}["claims.json"] == "[]\n"
+    assert len(list(tmp_path.iterdir())) == 2, "nothing half written is left"
 
 
 def test_what_it_names_is_there(repository, readme):

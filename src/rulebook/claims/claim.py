@@ -9,6 +9,7 @@ from typing import Any
 
 from rulebook.claims.rules import Quantity, Rule, Values
 from rulebook.results import Results
+from rulebook.training.checkpoints import write_whole
 
 
 @dataclass(frozen=True)
@@ -94,5 +95,5 @@ def write(entries: list[dict[str, Any]], path: Path) -> bool:
     if path.exists() and path.read_text() == text:
         return False
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text)
+    write_whole(path, text.encode(), "Make room and judge the claims again.")
     return True

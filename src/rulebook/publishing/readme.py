@@ -7,6 +7,7 @@ from typing import Any
 
 from rulebook.claims import VERDICTS
 from rulebook.publishing.tables import short_claims_table
+from rulebook.training.checkpoints import write_whole
 from rulebook.training.faults import Fault
 
 BEGIN, END = "<!-- claims: written by `rulebook claims` -->", "<!-- end of claims -->"
@@ -32,4 +33,4 @@ def refresh(root: Path, entries: list[dict[str, Any]]) -> None:
     text = path.read_text()
     new = with_claims(text, entries)
     if new != text:
-        path.write_text(new)
+        write_whole(path, new.encode(), "Make room and judge the claims again.")
