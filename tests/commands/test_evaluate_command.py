@@ -17,6 +17,13 @@ def test_a_folder_without_runs_is_told(tmp_path, capsys, words):
     assert "nowhere: name another --root, or train one" in capsys.readouterr().err
 
 
+def test_a_run_that_is_only_begun_is_told(tmp_path, capsys):
+    (tmp_path / "slot-ae/atomic/laptop/s0").mkdir(parents=True)
+    assert main(["evaluate", "slot-ae/atomic/laptop/s0", "--root", str(tmp_path)]) == 1
+    said = f"There is no trained run 'slot-ae/atomic/laptop/s0' in {tmp_path} (see 'rulebook runs').\n"
+    assert capsys.readouterr().err == said
+
+
 def test_nothing_asked_for(capsys):
     assert main(["evaluate"]) == 1
     assert "Say which runs to evaluate, or --all" in capsys.readouterr().err

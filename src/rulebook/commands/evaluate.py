@@ -37,7 +37,8 @@ def main(arguments: list[str]) -> int:
     for number, name in enumerate(names, 1):
         folder = options.root / name
         if not (folder / WEIGHTS).exists() or not (folder / CONFIG).exists():
-            raise Fault(f"There is no trained run '{name}' in {options.root}{suggestion(name, there)}.")
+            hint = suggestion(name, there) if there else ""
+            raise Fault(f"There is no trained run '{name}' in {options.root}{hint} (see 'rulebook runs').")
         if not options.force and is_fresh(folder):
             print(f"[evaluate {number}/{len(names)}] {name} is fresh", flush=True)
             continue
