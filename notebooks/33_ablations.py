@@ -562,9 +562,17 @@ if shelf.here(OC):
         Curve("black", shelf.by_seed(OC, "mse_black_by_frame"), "#444444", dashed=True),
     ]
     figure = seed_curves(ways, range(GIVEN, 20), xlabel="predicted frame", ylabel="MSE per frame and channel")
+    silent_error, whole_error, black = (
+        float(np.mean(list(shelf.by_seed(OC, metric).values())))
+        for metric in ("mse_no_communication", "mse", "mse_black")
+    )
     say(
         f"MSE without communication: {shelf.spoken(OC, 'mse_no_communication')}; as trained: {shelf.spoken(OC, 'mse')};"
-        f" predicting black: {shelf.spoken(OC, 'mse_black')}."
+        f" predicting black: {shelf.spoken(OC, 'mse_black')}.",
+        "So nothing of the prediction is left, though the error does not double, which is what O18 asks: black itself"
+        f" is only {rounded(black / whole_error, 2)} times as wrong as the model."
+        if silent_error > black and black < 2 * whole_error
+        else "",
     )
 
 # %% [markdown]

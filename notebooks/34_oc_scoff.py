@@ -19,8 +19,9 @@
 # Section 4.6 of the thesis {cite}`lin2022` puts the cells of SCOFF {cite}`scoff2020` into OC-RIMs: object files that
 # share all weights and choose, at every step, one of a few recurrent cells (*schemata*). All ten of its runs failed in
 # training, and even before that their error was far above that of RIM cells; the thesis suspects the sampling of the
-# choice. Here are all runs of such a model, none left out or repeated, beside the runs of the model with RIM cells
-# that is the same in all else: slots, decoder, number of cells, data, optimiser.
+# choice. Here are all runs of such a model, none left out or repeated, beside the runs of the model with RIM cells,
+# with the same slots, decoder, number of cells, data and optimiser. One thing more differs: files begin every clip as
+# noise, since files that share all weights and begin alike would stay alike, where RIM cells begin as zeros.
 
 # %% tags=["hide-input"]
 import pandas as pd

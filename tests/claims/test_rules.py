@@ -15,6 +15,7 @@ from rulebook.claims.rules import (
     between,
     every,
     falling,
+    more_often,
     q,
     ratio,
 )
@@ -142,3 +143,28 @@ def test_a_wider_spread_never_makes_intervals_part():
     tight, wide = Summary.of([9.9, 10, 10.1]), Summary.of([5, 10, 15])
     low = Summary.of([1.0, 1.1, 0.9])
     assert low.below(tight) and not low.below(wide)
+
+
+def test_a_rule_may_ask_for_more_seeds():
+    few, enough = [1.0] * 4, [1.0] * 5
+    assert decide(at_least(A, 1, seeds=5), a=few).verdict == "partly"
+    assert decide(at_least(A, 1, seeds=5), a=enough).verdict == "reproduced"
+    assert at_least(A, 1, seeds=5).text.endswith("for every seed of at least 5")
+
+
+@pytest.mark.parametrize(
+    ("more", "less", "verdict"),
+    [
+        ([1] * 5, [0] * 5, "reproduced"),
+        ([1] * 3, [0] * 3, "partly"),  # one chance in ten
+        ([1, 1, 1, 1, 0], [0, 0, 1], "partly"),
+        ([1] * 5, [1] * 3, "not reproduced"),
+        ([0] * 5, [1] * 3, "not reproduced"),
+        ([1] * 40, [0, 0], "partly"),  # apart, but of two seeds
+        ([math.nan] * 5, [0] * 3, "not reproduced"),
+    ],
+)
+def test_shares_of_seeds_are_compared_by_an_exact_test(more, less, verdict):
+    decision = decide(more_often(A, B), a=more, b=less)
+    assert decision.verdict == verdict
+    assert decision.ours.low is None

@@ -177,3 +177,23 @@ def test_boxes_are_in_pixels_and_absent_ones_are_not_drawn():
     )
     torch.testing.assert_close(found[0, 0, 0], torch.tensor([15.5, -0.5, 8.0, 16.0]))
     assert found.isnan().all(dim=-1).tolist() == [[[False, True], [True, False]]]
+
+
+def test_files_that_bind_perfectly_show_what_can_be_expected_of_every_ball(clip):
+    owners = rivals_live.expected_owners(WALK, clip)
+    assert owners.shape == (24, 3, 3, 32, 32)
+    # The sum over balls is what covers the pixel at all, and a frame in true colours is the balls' shares, coloured.
+    painted = torch.einsum("btkhw,bkc->btchw", owners, clip.colours)
+    mean = torch.stack([mean_next_frame(WALK, clip, t) for t in range(3)], dim=1)
+    assert torch.allclose(painted, mean, atol=1e-5)
+    more = replace(clip, colours=clip.colours[:, :2])
+    with pytest.raises(ValueError, match="this walk has 2 balls"):
+        rivals_live.expected_owners(WALK, more)
+
+
+def test_true_masks_in_cells_of_one_pixel_are_the_true_masks(clip):
+    assert torch.equal(rivals_live.known_owners(clip, 1), clip.masks)
+    coarse = rivals_live.known_owners(clip, 4)
+    assert coarse.shape == clip.masks.shape
+    assert torch.allclose(coarse.sum((-1, -2)), clip.masks.sum((-1, -2)), atol=1e-3)
+    assert torch.equal(coarse[..., ::4, ::4], coarse[..., 3::4, 3::4])

@@ -33,7 +33,7 @@ METRICS: dict[str, tuple[str, str]] = {
         "pixels",
         "position error after the best even iteration (targets an even number of moves away) or odd one (others)",
     ),
-    "composition_oscillation": ("pixels", "mean change of position between the last iterations"),
+    "composition_oscillation": ("pixels", "mean change of a ball's position error between the last iterations"),
     "error_plus_kl": ("error + nats per frame", "error plus both KL terms, over 10 frames"),
     "composition_tracking_1": ("pixels", "position error over the frames of a clip, 1 iteration"),
     "composition_tracking_2": ("pixels", "position error over the frames of a clip, 2 iterations"),
@@ -45,6 +45,10 @@ METRICS: dict[str, tuple[str, str]] = {
     # Rivals on the random walk
     "error_over_floor": ("ratio", "next-frame error over the exact deterministic floor"),
     "mean_frame_correlation": ("correlation", "of the prediction with the mean of all futures"),
+    "foreground_ari_attention": (
+        "1",
+        "of attention over the given frame against object masks, in cells of the encoder",
+    ),
     "error_over_random_floor": ("ratio", "error on a deterministic walk over the floor if its balls moved at random"),
     # Thesis: Moving MNIST and Moving Sprites, 10 frames given, 10 predicted
     "mse": ("squared error per frame and channel", "predicted frames 10 to 19"),

@@ -42,7 +42,10 @@ def _claim(number: int, where: str, statement: str, rule: Rule, unit: str = MSE_
 
 GRU, RIMS, RIMS_SPARSE = "gru-cat", "rims-cat-6", "rims-cat-6-active4"
 CAT, SBD, BCD, FF = "oc-rims-cat-6-3", "oc-rims-sbd-6-3", "oc-rims-bcd-6-3", "oc-rims-ff-sbd-6"
+TEN = tuple(f"rims-cat-10-active{active}" for active in (6, 4, 2))
 SBD33, SBD66, BCD33, BCD66 = "oc-rims-sbd-3-3", "oc-rims-sbd-6-6", "oc-rims-bcd-3-3", "oc-rims-bcd-6-6"
+
+_DENSE_TEST = q(f"{RIMS_SPARSE}/{MNIST}", "mse_dense_test")
 
 _SIZES = re.compile(r"sweep-c(?P<cells>\d+)-s(?P<slots>\d+)-d(?P<slot_size>\d+)-v(?P<value_size>\d+)/")
 SWEEP = {
@@ -183,7 +186,7 @@ OC_RIMS_CLAIMS = [
         every(
             falling(_mse(f"{SBD}-active3", MNIST), _mse(SBD, MNIST)),
             falling(_mse(f"{SBD}-active2", MNIST), _mse(SBD, MNIST)),
-            falling(_mse(RIMS_SPARSE, MNIST), _mse(RIMS, MNIST)),
+            *(falling(_mse(sparse, MNIST), _mse(RIMS, MNIST)) for sparse in (RIMS_SPARSE, *TEN)),
         ),
         value=76.69,
         against=105.99,
@@ -192,7 +195,10 @@ OC_RIMS_CLAIMS = [
         15,
         "Table 4.8, last row",
         "Trained with sparse and tested with dense activation is worst of all.",
-        falling(q(f"{RIMS_SPARSE}/{MNIST}", "mse_dense_test"), _mse(RIMS_SPARSE, MNIST), _mse(RIMS, MNIST)),
+        every(
+            falling(_DENSE_TEST, _mse(RIMS_SPARSE, MNIST), _mse(RIMS, MNIST)),
+            *(falling(_DENSE_TEST, _mse(sparse, MNIST)) for sparse in TEN),
+        ),
         value=96.25,
         against=191.26,
     ),
@@ -231,7 +237,7 @@ OC_RIMS_CLAIMS = [
         "Section 4.6, Figures 4.14 to 4.16",
         "Object-centric SCOFF fails in training, in every run.",
         every(
-            at_least(q(f"oc-scoff-bcd/{MNIST}", "loss_jump"), 1),
+            at_least(q(f"oc-scoff-bcd/{MNIST}", "loss_jump"), 1, seeds=5),
             falling(_mse("oc-scoff-bcd", MNIST), _mse(BCD, MNIST)),
         ),
         "share of runs with a loss jump",

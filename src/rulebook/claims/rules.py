@@ -99,10 +99,12 @@ class Rule(Protocol):
     def decide(self, values: Values) -> Decision: ...
 
 
-def _for_seeds(values: Mapping[int, float], holds: Callable[[float], bool], asked: str) -> tuple[Verdict, str]:
+def _for_seeds(
+    values: Mapping[int, float], holds: Callable[[float], bool], asked: str, least: int = MIN_SEEDS
+) -> tuple[Verdict, str]:
     failing = [seed for seed, value in sorted(values.items()) if not holds(value)]
     if not failing:
-        return capped("reproduced", len(values))
+        return capped("reproduced", len(values), least)
     note = f"fails for seed{'s' if len(failing) > 1 else ''} {', '.join(map(str, failing))}: {asked} is asked"
     return ("partly" if len(failing) < len(values) else "not reproduced"), note
 
@@ -111,9 +113,9 @@ def _beyond(sign: Direction, bound: float) -> Callable[[float], bool]:
     return (lambda value: value <= bound) if sign == "<=" else (lambda value: value >= bound)
 
 
-def capped(verdict: Verdict, n_seeds: int) -> tuple[Verdict, str]:
+def capped(verdict: Verdict, n_seeds: int, least: int = MIN_SEEDS) -> tuple[Verdict, str]:
     """'reproduced' needs enough seeds."""
-    if verdict == "reproduced" and n_seeds < MIN_SEEDS:
+    if verdict == "reproduced" and n_seeds < least:
         return "partly", f"holds, but with {n_seeds} seed{'s' if n_seeds > 1 else ''} only"
     return verdict, ""
 
@@ -125,6 +127,8 @@ class Threshold:
     quantity: Quantity
     sign: Direction
     bound: float
+    seeds: int = MIN_SEEDS
+    """How many 'reproduced' takes."""
 
     @property
     def quantities(self) -> tuple[Quantity, ...]:
@@ -132,11 +136,13 @@ class Threshold:
 
     @property
     def text(self) -> str:
-        return f"{self.quantity.text} {SIGNS[self.sign]} {self.bound:g} for every seed"
+        many = f" of at least {self.seeds}" if self.seeds != MIN_SEEDS else ""
+        return f"{self.quantity.text} {SIGNS[self.sign]} {self.bound:g} for every seed{many}"
 
     def decide(self, values: Values) -> Decision:
         own = values[self.quantity]
-        verdict, note = _for_seeds(own, _beyond(self.sign, self.bound), f"{SIGNS[self.sign]} {self.bound:g}")
+        asked = f"{SIGNS[self.sign]} {self.bound:g}"
+        verdict, note = _for_seeds(own, _beyond(self.sign, self.bound), asked, self.seeds)
         return Decision(verdict, Summary.of(list(own.values())), note=note)
 
 
@@ -230,6 +236,42 @@ class Falling:
 
 
 @dataclass(frozen=True)
+class MoreOften:
+    """What holds of a seed or does not (1 or 0) holds of more of the seeds of one entry than of another.
+
+    Apart means Fisher's exact test at 0.05, two-sided: Student's t knows nothing of three zeros and ones.
+    """
+
+    more: Quantity
+    less: Quantity
+
+    @property
+    def quantities(self) -> tuple[Quantity, ...]:
+        return (self.more, self.less)
+
+    @property
+    def text(self) -> str:
+        return f"{self.more.text} holds for more of the seeds than {self.less.text}, Fisher's exact test below 0.05"
+
+    def decide(self, values: Values) -> Decision:
+        more, less = ([value == 1 for value in values[one].values()] for one in self.quantities)
+        told = f"{sum(more)} of {len(more)} seeds against {sum(less)} of {len(less)}"
+        ends = {"ours": _share(more), "against": _share(less)}
+        if not sum(more) / len(more) > sum(less) / len(less):
+            return Decision("not reproduced", **ends, note=told)
+        table = [[sum(side), len(side) - sum(side)] for side in (more, less)]
+        if float(stats.fisher_exact(table).pvalue) < 0.05:
+            verdict, note = capped("reproduced", min(len(more), len(less)))
+            return Decision(verdict, **ends, note=note)
+        return Decision("partly", **ends, note=f"{told}: the right direction, but it may be chance")
+
+
+def _share(holds: Sequence[bool]) -> Summary:
+    """Of the seeds; an interval of zeros and ones would claim too much."""
+    return Summary(sum(holds) / len(holds), None, None, len(holds))
+
+
+@dataclass(frozen=True)
 class Every:
     """All of several rules: the claim is worth as much as the weakest of its parts.
 
@@ -258,8 +300,8 @@ class Every:
         return Decision(verdict, decisions[0].ours, decisions[0].against, note)
 
 
-def at_least(quantity: Quantity, bound: float) -> Threshold:
-    return Threshold(quantity, ">=", bound)
+def at_least(quantity: Quantity, bound: float, seeds: int = MIN_SEEDS) -> Threshold:
+    return Threshold(quantity, ">=", bound, seeds)
 
 
 def at_most(quantity: Quantity, bound: float) -> Threshold:
@@ -268,6 +310,10 @@ def at_most(quantity: Quantity, bound: float) -> Threshold:
 
 def falling(*steps: Quantity) -> Falling:
     return Falling(steps)
+
+
+def more_often(more: Quantity, less: Quantity) -> MoreOften:
+    return MoreOften(more, less)
 
 
 def every(*rules: Rule) -> Every:
