@@ -4,6 +4,8 @@ import json
 import math
 import os
 import signal
+import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -12,10 +14,13 @@ import torch
 from rulebook.catalogue import CATALOGUE
 from rulebook.cli import main
 from rulebook.commands.paper import select
+from rulebook.training import checkpoints
+from rulebook.training import crew as crews
 from rulebook.training.crew import Crew
 from rulebook.training.faults import Fault
 from rulebook.training.runfolder import check_manifest
 
+CPU = torch.device("cpu")
 SMOKE = "slot-ae/atomic/smoke/s0"
 
 
@@ -73,7 +78,7 @@ def test_earlier_stages_come_first():
 def test_a_run_waits_for_the_one_that_it_starts_from(tmp_path):
     first = CATALOGUE.find(SMOKE)
     second = first.model_copy(update={"variant": "second", "start_from": first.name})
-    crew = Crew([first, second], tmp_path, torch.device("cpu"), 2)
+    crew = Crew([first, second], tmp_path, CPU, 2)
     assert [run.name for run in crew.ready()] == [first.name]
     (tmp_path / first.name).mkdir(parents=True)
     (tmp_path / first.name / "provenance.json").write_text(json.dumps({}))
@@ -81,11 +86,81 @@ def test_a_run_waits_for_the_one_that_it_starts_from(tmp_path):
 
 
 def test_a_signal_stops_every_run_and_each_saves(tmp_path, monkeypatch):
-    crew = Crew([CATALOGUE.find(SMOKE)], tmp_path, torch.device("cpu"), 1)
-    monkeypatch.setattr(crew, "collect", lambda: os.kill(os.getpid(), signal.SIGTERM))
-    with pytest.raises(Fault, match="Stopped by SIGTERM: all runs have saved") as caught:
+    run = CATALOGUE.find("slot-ae/atomic/laptop/s0")
+    crew, history = Crew([run], tmp_path, CPU, 1), tmp_path / run.name / "history.jsonl"
+
+    def once_it_trains(ended):
+        if history.exists() and history.read_text().endswith("\n"):
+            os.kill(os.getpid(), signal.SIGTERM)
+        return collect(ended)
+
+    collect = crew.collect
+    monkeypatch.setattr(crew, "collect", once_it_trains)
+    with pytest.raises(Fault, match=r"Stopped by SIGTERM\. All that was trained is saved") as caught:
         crew.work(math.inf)
     assert caught.value.code == 143 and not crew.workers
+    step = json.loads(history.read_text().splitlines()[0])["step"]
+    assert step <= checkpoints.load(tmp_path / run.name)["step"] < run.training.save_every
+
+
+def crew_of(script: str, tmp_path: Path, monkeypatch) -> Crew:
+    """A crew of one run, whose process executes a script instead of training."""
+    popen = subprocess.Popen
+    monkeypatch.setattr(subprocess, "Popen", lambda words, **rest: popen([words[0], "-c", script], **rest))
+    (tmp_path / SMOKE).mkdir(parents=True)
+    return Crew([CATALOGUE.find(SMOKE)], tmp_path, CPU, 1)
+
+
+ANSWERING = """
+import signal, sys, time
+def answer(*_):
+    {}
+signal.signal(signal.SIGTERM, answer)
+print('ready', flush=True)
+time.sleep(60)
+"""
+
+
+def told_to_stop(crew: Crew, monkeypatch) -> Fault:
+    """What the crew says when it is told to stop while its run is under way."""
+    collect = crew.collect
+
+    def once_ready(ended):
+        if any(worker.last_line() == "ready" for worker in crew.workers.values()):
+            os.kill(os.getpid(), signal.SIGTERM)
+        return collect(ended)
+
+    monkeypatch.setattr(crew, "collect", once_ready)
+    with pytest.raises(Fault) as caught:
+        crew.work(math.inf)
+    assert not crew.workers and caught.value.code == 143
+    return caught.value
+
+
+def test_a_run_that_cannot_save_when_it_is_told_to_stop_has_failed(tmp_path, monkeypatch, capsys):
+    crew = crew_of(ANSWERING.format("print('the disk is full'); sys.exit(1)"), tmp_path, monkeypatch)
+    fault = told_to_stop(crew, monkeypatch)
+    assert crew.failures == {SMOKE: "exit code 1, the disk is full"}
+    assert "1 run(s) failed" in str(fault) and "the disk is full" in str(fault) and "is saved" not in str(fault)
+    assert (tmp_path / SMOKE / "failed.log.tmp").read_text() == "ready\nthe disk is full\n"
+
+
+def test_a_run_that_cannot_save_at_the_deadline_has_failed(tmp_path, monkeypatch):
+    crew = crew_of(ANSWERING.format("print('the disk is full'); sys.exit(1)"), tmp_path, monkeypatch)
+    monkeypatch.setattr(crews, "TOO_SHORT", 0.0)
+    assert crew.work(time.monotonic() + 3) == {SMOKE: "exit code 1, the disk is full"}
+
+
+def test_a_run_that_does_not_answer_is_killed_and_told(tmp_path, monkeypatch):
+    monkeypatch.setattr(crews, "GRACE", 0.5)
+    crew = crew_of(ANSWERING.format("pass"), tmp_path, monkeypatch)
+    assert "did not save within 0.5 s and was killed" in str(told_to_stop(crew, monkeypatch))
+
+
+@pytest.mark.parametrize("answer", ["sys.exit(143)", "sys.exit(130)", "sys.exit(0)", "signal.raise_signal(2)"])
+def test_a_run_that_ends_because_it_was_told_to_has_not_failed(answer, tmp_path, monkeypatch):
+    crew = crew_of(ANSWERING.format(answer), tmp_path, monkeypatch)
+    assert "All that was trained is saved" in str(told_to_stop(crew, monkeypatch)) and not crew.failures
 
 
 @pytest.mark.parametrize("words", [("--parallel", "0"), ("--minutes", "-1"), ("--archives", "0")])

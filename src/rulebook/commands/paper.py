@@ -22,7 +22,7 @@ from rulebook.catalogue import CATALOGUE
 from rulebook.training.archives import CARRIED, OPTIONAL, PACKED, SHIPPED, pack
 from rulebook.training.checkpoints import LAST, write_whole
 from rulebook.training.config import Profile, RunConfig
-from rulebook.training.crew import Crew
+from rulebook.training.crew import Crew, told
 from rulebook.training.faults import Fault, shown, writing
 from rulebook.training.precision import choose_device
 from rulebook.training.runfolder import read_provenance
@@ -74,8 +74,7 @@ def paper(
     missing = [run.name for run in wanted if read_provenance(root / run.name) is None]
     print(f"{len(wanted) - len(missing)} of {len(wanted)} runs of the profile '{profile}' are finished.", flush=True)
     if failures:
-        listed = " ".join(f"{name}: {reason}" for name, reason in failures.items())
-        raise Fault(f"{len(failures)} run(s) failed. {listed}")
+        raise Fault(told(failures))
     return 0
 
 

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,6 +25,8 @@ TOO_SHORT = 20.0
 """Seconds before the deadline within which no further run is started: the interpreter alone takes some."""
 GRACE = 60.0
 """Seconds that a run gets to save after it was told to stop."""
+STOPPED = (0, 128 + signal.SIGTERM, 128 + signal.SIGINT, -signal.SIGTERM, -signal.SIGINT)
+"""Exit codes of a run that was told to stop and lost nothing: saved, or not yet (or no longer) training."""
 
 
 @dataclass
@@ -53,7 +56,8 @@ class Crew:
             try:
                 while self.deal(Path(logs), deadline) or self.workers:
                     time.sleep(0.1)
-                    self.collect()
+                    # A signal to the whole group of processes reaches the runs too.
+                    self.collect(STOPPED if signals.received else (0,))
                     if time.monotonic() - said >= EVERY:
                         said = time.monotonic()
                         for worker in self.workers.values():
@@ -64,9 +68,8 @@ class Crew:
                 self.stop()
         if signals.received:
             name = signal.Signals(signals.received).name
-            raise Interrupted(
-                f"Stopped by {name}: all runs have saved; the same command goes on.", 128 + signals.received
-            )
+            kept = told(self.failures) or "All that was trained is saved; the same command goes on."
+            raise Interrupted(f"Stopped by {name}. {kept}", 128 + signals.received)
         return self.failures
 
     def deal(self, logs: Path, deadline: float) -> bool:
@@ -110,31 +113,41 @@ class Crew:
         self.workers[place] = Worker(run, process, log)
         print(f"{run.name}  started on {device}", flush=True)
 
-    def collect(self) -> None:
-        """Take note of the processes that ended."""
+    def collect(self, fine: tuple[int, ...]) -> None:
+        """Take note of the processes that ended; exit codes that are not ``fine`` are failures."""
         for place, worker in list(self.workers.items()):
             code = worker.process.poll()
-            if code is None:
-                continue
-            del self.workers[place]
-            print(worker.last_line(), flush=True)
-            if code != 0:
-                self.failures[worker.run.name] = f"exit code {code}, {worker.last_line()}"
-                kept = self.root / worker.run.name / "failed.log.tmp"
-                if kept.parent.is_dir():
-                    kept.write_bytes(worker.log.read_bytes())
-                    print(f"{worker.run.name}: its last words are in {shown(kept)}", flush=True)
+            if code is not None:
+                self.part_with(place, None if code in fine else f"exit code {code}, {worker.last_line()}")
+
+    def part_with(self, place: int, failure: str | None) -> None:
+        """Note how the run in this place ended, and keep what a failed one said."""
+        worker = self.workers.pop(place)
+        print(worker.last_line(), flush=True)
+        if failure is None:
+            return
+        self.failures[worker.run.name] = failure
+        kept = self.root / worker.run.name / "failed.log.tmp"
+        if kept.parent.is_dir():
+            with suppress(OSError):  # a full disk has no room for it, and why the run failed is told in any case
+                kept.write_bytes(worker.log.read_bytes())
+                print(f"{worker.run.name}: its last words are in {shown(kept)}", flush=True)
 
     def stop(self) -> None:
-        """Tell the runs that are still going to save and stop."""
+        """Tell the runs that are still going to save and stop, and take note of those that could not."""
         for worker in self.workers.values():
             worker.process.terminate()
         patience = time.monotonic() + GRACE
-        for worker in self.workers.values():
-            try:
-                worker.process.wait(max(patience - time.monotonic(), 0.1))
-            except subprocess.TimeoutExpired:
-                worker.process.kill()  # its last checkpoint is whole
-                worker.process.wait()
-            print(worker.last_line(), flush=True)
-        self.workers.clear()
+        while self.workers and time.monotonic() < patience:
+            time.sleep(0.05)
+            self.collect(STOPPED)
+        for place, worker in list(self.workers.items()):
+            worker.process.kill()
+            worker.process.wait()
+            self.part_with(place, f"it did not save within {GRACE:g} s and was killed; its last checkpoint is whole.")
+
+
+def told(failures: dict[str, str]) -> str:
+    """What failed, as sentences; empty if nothing did."""
+    listed = " ".join(f"{name}: {reason}" for name, reason in failures.items())
+    return f"{len(failures)} run(s) failed. {listed}" if failures else ""
