@@ -1,6 +1,7 @@
 """``rulebook doctor`` sees damage and says what is missing."""
 
 import json
+import shutil
 
 import pytest
 import torch
@@ -45,9 +46,65 @@ def test_a_damaged_weight(root, capsys):
     assert doctor(root, capsys)[0] == 0
 
 
+@pytest.fixture
+def run(root, tmp_path):
+    """The folder of a finished run below tmp_path/runs, as git ships it: without a checkpoint."""
+    folder = tmp_path / "runs" / SMOKE
+    shutil.copytree(root / SMOKE, folder)
+    (folder / "last.ckpt").unlink()
+    (folder / "metrics.json").write_text('{"metrics": {}}')
+    return folder
+
+
+def cut(folder, name):
+    (folder / name).write_bytes((folder / name).read_bytes()[:-3])
+
+
+def without_provenance(folder):
+    (folder / "provenance.json").unlink()
+    cut(folder, "weights.safetensors")
+
+
+def of_other_weights(folder):
+    (folder / "provenance.json").write_text('{"weights_sha256": "0"}')
+
+
+@pytest.mark.parametrize(
+    ("damage", "sentence"),
+    [
+        (lambda folder: cut(folder, "provenance.json"), "provenance.json is damaged. Restore it"),
+        (lambda folder: cut(folder, "metrics.json"), "metrics.json is damaged. Restore it"),
+        (lambda folder: cut(folder, "manifest.json"), "manifest.json is damaged."),
+        (lambda folder: (folder / "manifest.json").write_text('{"files": {}}'), "does not name weights.safetensors"),
+        (without_provenance, "provenance.json is missing."),
+        (without_provenance, "weights.safetensors does not match its sha256."),
+        (of_other_weights, "provenance.json names the sha256 of other weights than"),
+    ],
+)
+def test_other_damage(damage, sentence, run, tmp_path, capsys):
+    assert doctor(tmp_path / "runs", capsys)[0] == 0
+    damage(run)
+    code, text = doctor(tmp_path / "runs", capsys)
+    assert code == 1 and sentence in text and "every file matches" not in text
+
+
+def test_a_run_on_its_way_is_no_fault(root, run, tmp_path, capsys):
+    """Stopped after its weights were written and before its provenance was: its checkpoint is there."""
+    (run / "provenance.json").unlink()
+    shutil.copy(root / SMOKE / "last.ckpt", run)
+    code, text = doctor(tmp_path / "runs", capsys)
+    assert code == 0 and f"1 run(s) are begun and go on with 'rulebook train'; first: {SMOKE}." in text
+    assert "0 run(s) are shipped or trained here." in text
+
+
 def test_an_empty_house(tmp_path, capsys):
+    code, text = doctor(tmp_path, capsys)
+    assert code == 0 and "0 run(s) are shipped or trained here." in text and "matches" not in text
+
+
+def test_no_house_at_all(tmp_path, capsys):
     code, text = doctor(tmp_path / "none", capsys)
-    assert code == 0 and "0 run(s) are shipped" in text
+    assert code == 1 and "none: name the folder of all runs by --root." in text and "matches" not in text
 
 
 @pytest.mark.parametrize(("tiles", "kind"), [(True, "in bfloat16"), (False, "in float32, which is faster here")])

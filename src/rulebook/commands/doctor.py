@@ -3,7 +3,7 @@
     rulebook doctor
     rulebook doctor --json
 
-Ends with exit code 1 if a file is damaged; a run that is not trained yet is no fault.
+Ends with exit code 1 if a file is damaged or there is no folder of runs; a run that is not trained yet is no fault.
 """
 
 from __future__ import annotations
@@ -19,10 +19,12 @@ import torch
 import tyro
 
 from rulebook.catalogue import CATALOGUE
+from rulebook.training.checkpoints import LAST, PREVIOUS
 from rulebook.training.config import PROFILES
+from rulebook.training.faults import shown
 from rulebook.training.precision import choose_device, rounds_fast
 from rulebook.training.provenance import device_name, versions
-from rulebook.training.runfolder import PROVENANCE, check_manifest
+from rulebook.training.runfolder import CONFIG, MANIFEST, PROVENANCE, WEIGHTS, check_manifest, sum_of
 
 NEEDED = {
     "training": ("torch", "numpy", "einops", "safetensors", "yaml", "pydantic", "tyro", "tqdm", "jaxtyping"),
@@ -30,6 +32,7 @@ NEEDED = {
     "the book": ("jupyter_book", "papermill", "jupytext", "nbval", "snakemake"),
 }
 """Modules by what cannot be done without them."""
+METRICS = "metrics.json"
 
 
 def main(arguments: list[str]) -> int:
@@ -47,14 +50,16 @@ def doctor(root: Path = Path("results/runs"), json: bool = False) -> int:
     """
     found = examine(root)
     print(json_format.dumps(found, indent=2) if json else report(found))
-    return 1 if found["damaged"] else 0
+    return 1 if found["damaged"] or found["no_root"] else 0
 
 
 def examine(root: Path) -> dict[str, Any]:
     """Everything that doctor says, as plain values."""
     device = choose_device("auto")
-    folders = sorted(path.parent for path in root.glob(f"*/*/*/*/{PROVENANCE}"))
-    finished = {str(folder.relative_to(root)) for folder in folders}
+    marks = (CONFIG, WEIGHTS, MANIFEST, PROVENANCE, METRICS)
+    folders = sorted({path.parent for name in marks for path in root.glob(f"*/*/*/*/{name}")})
+    begun = {str(folder.relative_to(root)) for folder in folders if is_begun(folder)}
+    finished = {str(folder.relative_to(root)) for folder in folders} - begun
     wanted = {profile: [run.name for run in CATALOGUE.runs(profile)] for profile in PROFILES}
     return {
         "versions": {**versions(), **{name: release(name) for name in ("snakemake", "jupyter-book")}},
@@ -63,12 +68,48 @@ def examine(root: Path) -> dict[str, Any]:
         "threads": torch.get_num_threads(),
         "bfloat16": rounds_fast(device),
         "missing_modules": {use: [name for name in names if not has(name)] for use, names in NEEDED.items()},
+        "no_root": "" if root.is_dir() else f"There is no folder {shown(root)}: name the folder of all runs by --root.",
         "runs": sorted(finished),
-        "damaged": [sentence for folder in folders for sentence in check_manifest(folder)],
-        "not_evaluated": sorted(name for name in finished if not (root / name / "metrics.json").exists()),
+        "begun": sorted(begun),
+        "damaged": [sentence for name in sorted(finished) for sentence in faults(root / name)],
+        "not_evaluated": sorted(name for name in finished if not (root / name / METRICS).exists()),
         "not_trained": {profile: [n for n in names if n not in finished] for profile, names in wanted.items()},
         "in_catalogue": {profile: len(names) for profile, names in wanted.items()},
     }
+
+
+def is_begun(folder: Path) -> bool:
+    """Whether a run is on its way: it has a checkpoint to go on from, or nothing but settings and history yet."""
+    if (folder / PROVENANCE).exists():
+        return False
+    on_its_way = (folder / LAST).exists() or (folder / PREVIOUS).exists()
+    return on_its_way or not any((folder / name).exists() for name in (WEIGHTS, MANIFEST, METRICS))
+
+
+def faults(folder: Path) -> list[str]:
+    """What is wrong with the files of a finished run, and what to do, one sentence or two each."""
+    wrong = check_manifest(folder)
+    provenance = read_object(folder / PROVENANCE)
+    if provenance is None:
+        state = "is damaged" if (folder / PROVENANCE).exists() else "is missing"
+        wrong.append(f"{shown(folder / PROVENANCE)} {state}.")
+    elif not wrong and provenance.get("weights_sha256") != sum_of(folder / WEIGHTS)["sha256"]:
+        wrong.append(f"{shown(folder / PROVENANCE)} names the sha256 of other weights than {shown(folder / WEIGHTS)}.")
+    found = [f"{sentence} Restore it with 'git checkout', or train the run again." for sentence in wrong]
+    if (folder / METRICS).exists() and not isinstance((read_object(folder / METRICS) or {}).get("metrics"), dict):
+        found.append(
+            f"{shown(folder / METRICS)} is damaged. Restore it with 'git checkout', or delete it and evaluate the run."
+        )
+    return found
+
+
+def read_object(path: Path) -> dict[str, Any] | None:
+    """What a JSON file holds, None where it is missing, damaged or no object."""
+    try:
+        value = json_format.loads(path.read_text())
+    except (OSError, ValueError):
+        return None
+    return value if isinstance(value, dict) else None
 
 
 def release(package: str) -> str | None:
@@ -99,11 +140,14 @@ def report(found: dict[str, Any]) -> str:
             lines.append(
                 f"Not installed: {', '.join(names)}; without them {use} cannot be made ('make book' installs all)."
             )
-    lines.append(
-        f"Weights: {len(found['runs'])} run(s) are shipped or trained here"
-        + (", and every file matches its sha256." if not found["damaged"] else f"; {len(found['damaged'])} fault(s):")
-    )
-    lines += [f"  {sentence} Restore it with 'git checkout', or train the run again." for sentence in found["damaged"]]
+    lines += [found["no_root"]] if found["no_root"] else []
+    whole = ", and every file matches its sha256." if found["runs"] else "."
+    state = f"; {len(found['damaged'])} fault(s):" if found["damaged"] else whole
+    lines.append(f"Weights: {len(found['runs'])} run(s) are shipped or trained here{state}")
+    lines += [f"  {sentence}" for sentence in found["damaged"]]
+    if found["begun"]:
+        names = found["begun"]
+        lines.append(f"{len(names)} run(s) are begun and go on with 'rulebook train'; first: {names[0]}.")
     for profile, names in found["not_trained"].items():
         total = found["in_catalogue"][profile]
         if profile == "smoke":

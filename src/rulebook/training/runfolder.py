@@ -167,14 +167,14 @@ def check_manifest(folder: Path) -> list[str]:
     if not path.exists():
         return [f"{shown(path)} is missing."]
     try:
-        files = json.loads(path.read_text())["files"]
-    except (ValueError, KeyError, TypeError):
+        sums = {name: entry["sha256"] for name, entry in json.loads(path.read_text())["files"].items()}
+    except (ValueError, KeyError, TypeError, AttributeError):
         return [f"{shown(path)} is damaged."]
-    wrong = []
-    for name, entry in files.items():
+    wrong = [f"{shown(path)} does not name {name}." for name in (CONFIG, HISTORY, WEIGHTS) if name not in sums]
+    for name, stated in sums.items():
         if not (folder / name).exists():
             wrong.append(f"{shown(folder / name)} is missing.")
-        elif sum_of(folder / name)["sha256"] != entry["sha256"]:
+        elif sum_of(folder / name)["sha256"] != stated:
             wrong.append(f"{shown(folder / name)} does not match its sha256.")
     return wrong
 
