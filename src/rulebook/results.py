@@ -52,6 +52,11 @@ class Run:
         return (self.path / "provenance.json").exists() and (self.path / "weights.safetensors").exists()
 
     @cached_property
+    def broken(self) -> dict[str, Any]:
+        """Of a run whose loss or weights ceased to be numbers: at which 'step', and 'why'; empty for all others."""
+        return {} if self.finished else _read_json(self.path / "broken.json")
+
+    @cached_property
     def provenance(self) -> dict[str, Any]:
         return _read_json(self.path / "provenance.json")
 

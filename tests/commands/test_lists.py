@@ -8,6 +8,7 @@ import pytest
 
 from rulebook.catalogue import CATALOGUE
 from rulebook.cli import main
+from rulebook.results import Results
 
 
 @pytest.fixture(autouse=True)
@@ -35,6 +36,21 @@ def test_runs_can_be_narrowed(capsys):
     assert main(["runs", "--profile", "laptop", "--missing", "--json"]) == 0
     rows = json.loads(capsys.readouterr().out)
     assert rows and all(row["profile"] == "laptop" and row["run"] != "slot-ae/atomic/laptop/s0" for row in rows)
+
+
+def test_a_run_that_broke_off_is_called_broken_unless_it_was_finished_later(capsys, add_run):
+    note = json.dumps({"step": 13, "why": "The loss is not a finite number at step 13."})
+    folders = [add_run(f"slot-ae/atomic/laptop/s{seed}", error=1.0) for seed in (0, 1)]
+    for folder in folders:
+        (folder / "broken.json").write_text(note)
+    (folders[1] / "metrics.json").unlink()
+    assert main(["runs", "--json"]) == 0
+    states = {row["run"]: row["status"] for row in json.loads(capsys.readouterr().out)}
+    assert states["slot-ae/atomic/laptop/s0"] == "evaluated" and states["slot-ae/atomic/laptop/s1"] == "broken"
+    assert main(["runs", "--profile", "laptop", "--missing"]) == 0
+    assert "slot-ae/atomic/laptop/s1" in capsys.readouterr().out
+    finished, broken = Results(folders[0].parents[5]).of("slot-ae/atomic", "laptop")
+    assert finished.broken == {} and broken.broken["step"] == 13
 
 
 def test_exhibits_lists_all(capsys):

@@ -13,7 +13,7 @@ from rulebook.training.checkpoints import LAST
 from rulebook.training.config import Ramp
 from rulebook.training.faults import Fault
 from rulebook.training.loop import train
-from rulebook.training.runfolder import RunFolder, check_manifest
+from rulebook.training.runfolder import RunFolder, check_manifest, read_broken
 from rulebook.worlds.random_walk import RandomWalk
 
 
@@ -41,6 +41,37 @@ def test_a_loss_that_is_no_number_stops_before_saving(go, folder, monkeypatch, v
     assert go().finished
 
 
+def test_a_run_that_broke_leaves_a_trace_until_it_is_past_it(go, changed, folder, monkeypatch):
+    often = changed(save_every=1)
+    with monkeypatch.context() as patch:
+        break_losses(patch, 13, float("nan"))
+        with pytest.raises(Fault, match="at step 13"):
+            go(often)
+    told = read_broken(folder)
+    assert told["step"] == 13 and told["why"].endswith("not a finite number at step 13 (term 'error' is nan).")
+    (folder / LAST).unlink()
+    (folder / "previous.ckpt").unlink()
+    assert go(often, minutes=0).step == 1 and read_broken(folder) == told, "it may break there again"
+    for step in range(2, 14):
+        assert go(often, minutes=0).step == step and read_broken(folder) == told
+    assert go(often, minutes=0).step == 14 and read_broken(folder) is None
+
+
+def test_a_run_that_breaks_before_it_saved_anything_leaves_a_trace_too(go, folder, monkeypatch):
+    break_losses(monkeypatch, 0, float("inf"))
+    with pytest.raises(Fault):
+        go()
+    assert read_broken(folder)["step"] == 0 and not (folder / LAST).exists()
+
+
+def test_a_disk_without_room_for_the_trace_does_not_hide_why(go, folder, monkeypatch):
+    break_losses(monkeypatch, 13, float("nan"))
+    fail_on(monkeypatch, "broken.json", errno.ENOSPC)
+    with pytest.raises(Fault, match="not a finite number at step 13"):
+        go()
+    assert read_broken(folder) is None
+
+
 def test_a_broken_weight_is_never_saved(go, folder, monkeypatch):
     """A gradient can break where the loss does not; the step that saves looks at the weights."""
     step = torch.optim.Adam.step
@@ -55,6 +86,7 @@ def test_a_broken_weight_is_never_saved(go, folder, monkeypatch):
     with pytest.raises(Fault, match=r"Weight '.*' .* not a finite number after step 19"):
         go()
     assert checkpoints.load(folder)["step"] == 10
+    assert read_broken(folder)["step"] == 19
 
 
 @pytest.mark.parametrize(

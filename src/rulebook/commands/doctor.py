@@ -24,7 +24,7 @@ from rulebook.training.config import PROFILES
 from rulebook.training.faults import shown
 from rulebook.training.precision import choose_device, rounds_fast
 from rulebook.training.provenance import device_name, versions
-from rulebook.training.runfolder import CONFIG, MANIFEST, PROVENANCE, WEIGHTS, check_manifest, sum_of
+from rulebook.training.runfolder import BROKEN, CONFIG, MANIFEST, PROVENANCE, WEIGHTS, check_manifest, sum_of
 
 NEEDED = {
     "training": ("torch", "numpy", "einops", "safetensors", "yaml", "pydantic", "tyro", "tqdm", "jaxtyping"),
@@ -59,6 +59,7 @@ def examine(root: Path) -> dict[str, Any]:
     marks = (CONFIG, WEIGHTS, MANIFEST, PROVENANCE, METRICS)
     folders = sorted({path.parent for name in marks for path in root.glob(f"*/*/*/*/{name}")})
     begun = {str(folder.relative_to(root)) for folder in folders if is_begun(folder)}
+    broken = {name for name in begun if (root / name / BROKEN).exists()}
     finished = {str(folder.relative_to(root)) for folder in folders} - begun
     wanted = {profile: [run.name for run in CATALOGUE.runs(profile)] for profile in PROFILES}
     return {
@@ -70,7 +71,8 @@ def examine(root: Path) -> dict[str, Any]:
         "missing_modules": {use: [name for name in names if not has(name)] for use, names in NEEDED.items()},
         "no_root": "" if root.is_dir() else f"There is no folder {shown(root)}: name the folder of all runs by --root.",
         "runs": sorted(finished),
-        "begun": sorted(begun),
+        "begun": sorted(begun - broken),
+        "broken": sorted(broken),
         "damaged": [sentence for name in sorted(finished) for sentence in faults(root / name)],
         "not_evaluated": sorted(name for name in finished if not (root / name / METRICS).exists()),
         "not_trained": {profile: [n for n in names if n not in finished] for profile, names in wanted.items()},
@@ -148,6 +150,9 @@ def report(found: dict[str, Any]) -> str:
     if found["begun"]:
         names = found["begun"]
         lines.append(f"{len(names)} run(s) are begun and go on with 'rulebook train'; first: {names[0]}.")
+    if found["broken"]:
+        names = found["broken"]
+        lines.append(f"{len(names)} run(s) broke off, as a loss or weight was no number; first: {names[0]}.")
     for profile, names in found["not_trained"].items():
         total = found["in_catalogue"][profile]
         if profile == "smoke":

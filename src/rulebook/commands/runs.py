@@ -26,7 +26,7 @@ def main(arguments: list[str]) -> int:
     options = parser.parse_args(arguments)
     rows = [row for row in listing(Results()) if options.profile in (None, row["profile"])]
     if options.missing:
-        rows = [row for row in rows if row["status"] in ("missing", "begun")]
+        rows = [row for row in rows if row["status"] in ("missing", "begun", "broken")]
     if options.json:
         print(json.dumps(rows, indent=1))
         return 0
@@ -58,9 +58,9 @@ def listing(results: Results) -> list[dict[str, Any]]:
 
 
 def status(run: Run | None) -> str:
-    """'missing', 'begun' (settings, no weights yet), 'trained' or 'evaluated'."""
+    """'missing', 'begun' (settings, no weights yet), 'broken' (its loss was no number), 'trained' or 'evaluated'."""
     if run is None:
         return "missing"
     if not run.finished:
-        return "begun"
+        return "broken" if run.broken else "begun"
     return "evaluated" if run.metrics else "trained"

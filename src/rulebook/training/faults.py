@@ -14,6 +14,14 @@ class Fault(Exception):
     code = 1
 
 
+class Broken(Fault):
+    """A loss or a weight is no number any more."""
+
+    def __init__(self, step: int, why: str, advice: str):
+        super().__init__(f"{why} {advice}")
+        self.step, self.why = step, why
+
+
 class Interrupted(Fault):
     """The run was told to stop by a signal, after it had saved."""
 

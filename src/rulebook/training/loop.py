@@ -6,7 +6,7 @@ import signal
 import time
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from rulebook.registry import dump
 from rulebook.seeds import derive, generator
 from rulebook.training.config import RunConfig
 from rulebook.training.distribution import Team, join_team, leave_team, speaks_of_a_lost_process
-from rulebook.training.faults import Fault, Interrupted, shown
+from rulebook.training.faults import Broken, Fault, Interrupted, shown
 from rulebook.training.precision import autocast, rounded
 from rulebook.training.progress import Progress, duration
 from rulebook.training.provenance import code_state, device_name, versions
@@ -105,6 +105,11 @@ class Slice:
                 elif self.config.start_from:
                     self.trainer.start_from(self.config.start_from)
                 return self.steps()
+        except Broken as broken:
+            if self.folder is not None:
+                with suppress(Fault):  # a disk that does not take the note must not hide why the run ends
+                    self.folder.note_broken(broken.step, broken.why)
+            raise
         except torch.OutOfMemoryError as error:
             raise Fault(
                 f"The device has too little memory for {self.config.name}: train fewer runs side by side, or smaller "

@@ -5,6 +5,7 @@ history.jsonl        one line per log or validation
 weights.safetensors  the model, floating point numbers in half precision
 manifest.json        sha256 and size of the three above
 provenance.json      where the weights come from; written last, so its presence says that the run is finished
+broken.json          where and why a loss or a weight was no number; gone once the run is past that step
 last.ckpt            to resume (never in git), previous.ckpt the one before it
 """
 
@@ -31,6 +32,7 @@ from rulebook.training.settings import differences, plain, read_yaml, to_yaml, w
 
 CONFIG, HISTORY, WEIGHTS = "config.yaml", "history.jsonl", "weights.safetensors"
 MANIFEST, PROVENANCE, LOCK = "manifest.json", "provenance.json", "run.lock"
+BROKEN = "broken.json"
 
 
 def lock(folder: Path, run: str) -> IO[str]:
@@ -117,6 +119,7 @@ class RunFolder:
         checkpoints.write_whole(path, kept)
         with writing(path):
             self._history = open(path, "a")  # noqa: SIM115
+        self._mend(step)
 
     def note(self, line: dict[str, Any]) -> None:
         """Add a line to the history."""
@@ -131,6 +134,18 @@ class RunFolder:
         with writing(self.path / HISTORY, "Make room and start the command again: it goes on from its checkpoint."):
             os.fsync(self._history.fileno())
         checkpoints.save(self.path, state)
+        self._mend(state["step"])
+
+    def note_broken(self, step: int, why: str) -> None:
+        """Leave a trace of a run that cannot go on: who counts runs must see it too."""
+        self._write_json(BROKEN, {"step": step, "why": why})
+
+    def _mend(self, step: int) -> None:
+        """Forget where the run broke, once ``step`` whole steps lead past it."""
+        broken = read_broken(self.path)
+        if broken is not None and step > broken["step"]:
+            with writing(self.path):
+                (self.path / BROKEN).unlink(missing_ok=True)
 
     def finish(self, model: nn.Module, provenance: dict[str, Any]) -> None:
         """Write what is shipped; the provenance comes last and marks the run as finished."""
@@ -159,6 +174,18 @@ def read_provenance(folder: Path) -> dict[str, Any] | None:
         return json.loads(path.read_text())
     except ValueError as error:
         raise Fault(f"{shown(path)} is damaged: restore it, or delete it to finish the run anew.") from error
+
+
+def read_broken(folder: Path) -> dict[str, Any] | None:
+    """Where and why the last try to go on with a run broke, None where it did not."""
+    path = folder / BROKEN
+    if not path.exists():
+        return None
+    try:
+        told = json.loads(path.read_text())
+        return {"step": int(told["step"]), "why": str(told["why"])}
+    except (ValueError, KeyError, TypeError) as error:
+        raise Fault(f"{shown(path)} is damaged: delete it.") from error
 
 
 def check_manifest(folder: Path) -> list[str]:

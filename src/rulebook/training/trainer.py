@@ -22,7 +22,7 @@ from rulebook.seeds import derive, generator
 from rulebook.training import checkpoints
 from rulebook.training.config import RunConfig
 from rulebook.training.distribution import Team, distribute
-from rulebook.training.faults import Fault, shown
+from rulebook.training.faults import Broken, Fault, shown
 from rulebook.training.optimisers import make_optimiser
 from rulebook.training.precision import autocast, set_arithmetic
 from rulebook.training.runfolder import WEIGHTS, load_weights, read_provenance
@@ -180,9 +180,10 @@ class Trainer:
         values = zip(self.terms, self.broken.tolist(), strict=True)
         named = [f"term '{term}' is {value}" for term, value in values if not math.isfinite(value)]
         where = ", ".join(named) or "only the total, or in another process"
-        raise Fault(
-            f"The loss of {self.config.name} is not a finite number at step {step} ({where}). "
-            f"Nothing was saved from that step on; lower training.learning_rate or set training.clip_norm."
+        raise Broken(
+            step,
+            f"The loss of {self.config.name} is not a finite number at step {step} ({where}).",
+            "Nothing was saved from that step on; lower training.learning_rate or set training.clip_norm.",
         )
 
     def insist_on_weights(self) -> None:
@@ -190,9 +191,10 @@ class Trainer:
         self.insist()
         wrong = [name for name, value in self.model.named_parameters() if not bool(value.detach().isfinite().all())]
         if wrong:
-            raise Fault(
-                f"Weight '{wrong[0]}' of {self.config.name} is not a finite number after step {self.step - 1}. "
-                f"Nothing was saved from there on; lower training.learning_rate or set training.clip_norm."
+            raise Broken(
+                self.step - 1,
+                f"Weight '{wrong[0]}' of {self.config.name} is not a finite number after step {self.step - 1}.",
+                "Nothing was saved from there on; lower training.learning_rate or set training.clip_norm.",
             )
 
 
