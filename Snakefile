@@ -9,8 +9,12 @@ What is stale is decided here by content, not by dates, which mean nothing after
 trained, its metrics carry a fingerprint of weights and code, notebooks one of code and inputs. Only what a job
 completes is declared as output (Snakemake deletes declared outputs of jobs that fail): checkpoints and the last good
 notebook stay. Steps that decide for themselves leave stamps that the next call removes: they are asked every time.
+Several calls may run side by side ('make book' beside 'make train'): each has stamps of its own.
 """
 
+import fcntl
+import itertools
+import os
 import shutil
 from pathlib import Path
 
@@ -20,9 +24,34 @@ from rulebook.publishing.notebooks import sources, why_stale
 from rulebook.training.config import PROFILES
 
 ROOT = Path(workflow.basedir)
-STAMPS = ".snakemake/stamps"
+HELD = []
+
+
+def own_stamps():
+    """The first folder of stamps that no other call holds, without what a call before left there."""
+    for number in itertools.count():
+        folder = f".snakemake/stamps/{number}"
+        (ROOT / folder).parent.mkdir(parents=True, exist_ok=True)
+        lock = open(ROOT / f"{folder}.lock", "w")
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            lock.close()
+            continue
+        HELD.append(lock)  # until this process ends, however it ends
+        shutil.rmtree(ROOT / folder, ignore_errors=True)
+        return folder
+
+
 if workflow.is_main_process:
-    shutil.rmtree(ROOT / STAMPS, ignore_errors=True)  # of a call that was killed
+    os.environ["RULEBOOK_STAMPS"] = own_stamps()
+
+
+envvars:
+    "RULEBOOK_STAMPS",  # processes on other machines (profiles/slurm) are told the folder
+
+
+STAMPS = os.environ["RULEBOOK_STAMPS"]
 PROFILE = config.get("profile", "laptop")
 if PROFILE not in PROFILES:
     raise WorkflowError(f"There is no profile '{PROFILE}'; there are: {', '.join(PROFILES)}.")

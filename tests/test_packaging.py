@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import re
 import shutil
@@ -69,19 +70,37 @@ def test_make_help_lists_the_commands(repository):
         assert f"make {target} " in done.stdout
 
 
-def test_the_book_trains_nothing_and_training_plans_every_missing_run(repository, tmp_path):
+@pytest.fixture
+def house(repository, tmp_path):
+    """A folder with the pipeline in it, and no results yet."""
     for name in ("src", "book", "notebooks", "profiles"):
         (tmp_path / name).symlink_to(repository / name)
     for name in ("Snakefile", "requirements.lock"):
         shutil.copy(repository / name, tmp_path)
-    shutil.copytree(repository / "results", tmp_path / "results")
-    runs = tmp_path / "results" / "runs" / "slot-ae" / "atomic" / "laptop"
+    return tmp_path
+
+
+def test_calls_side_by_side_leave_each_others_stamps_alone(house):
+    stamp = house / ".snakemake" / "stamps" / "0" / "worlds" / "slot-ae" / "atomic"
+    stamp.parent.mkdir(parents=True)
+    stamp.touch()
+    with open(house / ".snakemake" / "stamps" / "0.lock", "w") as other_call:
+        fcntl.flock(other_call, fcntl.LOCK_EX)
+        assert "stamps/1/worlds/slot-ae/atomic" in plan(house, "trained", "--config", "profile=smoke")
+        assert stamp.exists()
+    assert "stamps/0/worlds/slot-ae/atomic" in plan(house, "trained", "--config", "profile=smoke")
+    assert not stamp.exists(), "what a call that was killed has left is removed"
+
+
+def test_the_book_trains_nothing_and_training_plans_every_missing_run(repository, house):
+    shutil.copytree(repository / "results", house / "results")
+    runs = house / "results" / "runs" / "slot-ae" / "atomic" / "laptop"
     shutil.copytree(runs / "s0", runs / "s99")
     (runs / "s99" / "metrics.json").write_text('{"metrics": {}, "fingerprint": "of other code"}')
-    book = plan(tmp_path, "book")
+    book = plan(house, "book")
     assert "rule book:" in book and "rule train:" not in book
     assert "rulebook evaluate slot-ae/atomic/laptop/s99" in book, "seeds beyond the catalogue's count like the others"
-    trained = plan(tmp_path, "trained", "--config", "profile=smoke")
+    trained = plan(house, "trained", "--config", "profile=smoke")
     assert "vim-m4/atomic/smoke/s0/provenance.json" in trained
     first, then = (trained.index(f"rulebook train {name}/atomic/smoke/s0") for name in ("slot-ae", "vim-m4"))
     assert first < then, "an earlier stage is trained before those that start from it"
