@@ -92,6 +92,22 @@ def test_calls_side_by_side_leave_each_others_stamps_alone(house):
     assert not stamp.exists(), "what a call that was killed has left is removed"
 
 
+def test_one_job_that_fails_stops_no_other_and_is_not_forgotten(repository, tmp_path):
+    (tmp_path / "profiles").symlink_to(repository / "profiles")
+    (tmp_path / "Snakefile").write_text(
+        "rule all:\n    input: 'good', 'also', 'bad'\n"
+        "rule bad:\n    output: 'bad'\n    priority: 1\n    shell: 'false'\n"
+        "rule good:\n    output: 'good'\n    shell: 'touch good'\n"
+        "rule also:\n    output: 'also'\n    shell: 'touch also'\n"
+    )
+    program = Path(sys.executable).with_name("snakemake")
+    environment = {**os.environ, "HOME": str(tmp_path)}
+    done = subprocess.run([str(program), "--cores", "1"], cwd=tmp_path, env=environment, timeout=120)
+    assert done.returncode != 0 and (tmp_path / "good").exists() and (tmp_path / "also").exists()
+    slurm = yaml.safe_load((repository / "profiles" / "slurm" / "config.yaml").read_text())
+    assert slurm["keep-going"] is True
+
+
 def test_the_book_trains_nothing_and_training_plans_every_missing_run(repository, house):
     shutil.copytree(repository / "results", house / "results")
     runs = house / "results" / "runs" / "slot-ae" / "atomic" / "laptop"
