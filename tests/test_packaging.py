@@ -108,6 +108,12 @@ def test_one_job_that_fails_stops_no_other_and_is_not_forgotten(repository, tmp_
     assert slurm["keep-going"] is True
 
 
+def test_gpus_on_slurm_are_asked_for_by_the_rule_alone(repository):
+    """Version 2 of the plugin refuses options of its own, --gres among them, in slurm_extra."""
+    profile = yaml.safe_load((repository / "profiles" / "slurm" / "config.yaml").read_text())
+    assert "gres" not in str(profile) and "gpu=lambda wildcards" in (repository / "Snakefile").read_text()
+
+
 def test_the_book_trains_nothing_and_training_plans_every_missing_run(repository, house):
     shutil.copytree(repository / "results", house / "results")
     runs = house / "results" / "runs" / "slot-ae" / "atomic" / "laptop"
