@@ -65,6 +65,34 @@ def test_what_does_not_fit_is_left_for_the_next_call(whole, tmp_path):
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [f"runs-00{i}.tar" for i in range(4)]
 
 
+def test_a_foreign_name_beside_the_archives_is_passed_over(whole, tmp_path):
+    for name in ("runs-old.tar", "runs-007.tar.tmp", "runs-002.tar"):
+        (tmp_path / name).write_bytes(b"")
+    (archive,) = pack(whole.parents[3], [RUN], SHIPPED, tmp_path, megabytes=16, most=8).archives
+    assert archive.name == "runs-003.tar"
+
+
+@pytest.mark.parametrize("backwards", [False, True], ids=["in order", "in reverse"])
+def test_of_several_deliveries_the_furthest_counts_in_any_order(backwards, go, folder, tmp_path):
+    def delivered(names):
+        limit = (sum((folder / name).stat().st_size for name in names) // 2 + 12_000) / 1e6
+        return pack(tmp_path / "runs", [RUN], names, tmp_path / "out", megabytes=limit, most=8).archives
+
+    def filed(archives, root):
+        return file_run(tmp_path / root, RUN, read(archives[::-1] if backwards else archives)[RUN])
+
+    go(minutes=0)
+    carried = delivered(CARRIED)
+    go(minutes=0)
+    carried += delivered(CARRIED)
+    assert len(carried) > 2, "in parts"
+    assert filed(carried, "carried") == f"{RUN}: step 2, to go on with"
+    go()
+    both = [*carried, *delivered(SHIPPED)]
+    assert filed(both, "finished") == f"{RUN}: finished"
+    assert sorted(path.name for path in (tmp_path / "finished" / RUN).iterdir()) == sorted((*SHIPPED, "run.lock"))
+
+
 def rewritten(archive, change):
     """The archive with its members (a dict of name to bytes) changed."""
     with tarfile.open(archive) as tar:

@@ -1,7 +1,8 @@
 """Archives: runs carried from one machine to another in tar files of bounded size.
 
 An archive is a plain tar whose first member, ``index.json``, names every other member with its sha256, the run and
-file it belongs to, and its place among the parts of that file (a file larger than an archive is cut in parts).
+file it belongs to, and its place among the parts of that file (a file larger than an archive is cut in parts). It
+names the delivery of each run too: what was packed at once belongs together, and is not mixed with what came before.
 Reading trusts nothing: members are read into memory, checked against the index, and written under names that are
 spelt out here; nothing is ever extracted by the path that a tar states.
 """
@@ -29,6 +30,7 @@ SHIPPED = (runfolder.CONFIG, runfolder.HISTORY, runfolder.WEIGHTS, runfolder.MAN
 OPTIONAL = ("metrics.json",)
 CARRIED = (runfolder.CONFIG, runfolder.HISTORY, LAST)
 RUN_NAME = re.compile(r"[\w=+-][\w.=+-]*/[\w=+-][\w.=+-]*/(smoke|laptop|paper)/s\d+")
+ARCHIVE = re.compile(r"runs-(\d+)\.tar")
 OVERHEAD = 2048
 """Bytes of tar headers, padding and index that one part costs at most."""
 LARGEST = 1 << 30
@@ -64,21 +66,25 @@ def pack(root: Path, runs: Iterable[str], names: Iterable[str], out: Path, *, me
         raise Fault(f"Archives of {megabytes:g} MB are too small to hold anything: allow at least 0.02 MB.")
     names = tuple(names)
     boxes: list[list[tuple[Part, bytes]]] = []
-    packed, left = [], []
+    deliveries: dict[str, str] = {}
+    left = []
     for run in runs:
-        trial = _place([list(box) for box in boxes], _parts(root, run, names, room), room)
+        parts = list(_parts(root, run, names, room))
+        trial = _place([list(box) for box in boxes], parts, room)
         if len(trial) > most:
             left.append(run)
         else:
             boxes = trial
-            packed.append(run)
+            sums = "".join(f"{part.file} {part.sha256}\n" for part, _ in parts)
+            deliveries[run] = hashlib.sha256(sums.encode()).hexdigest()
     with writing(out):
         out.mkdir(parents=True, exist_ok=True)
-    first = max((int(p.stem.rpartition("-")[2]) + 1 for p in out.glob("runs-*.tar")), default=0)
+    taken = [int(match[1]) for path in out.iterdir() if (match := ARCHIVE.fullmatch(path.name))]
+    first = max(taken, default=-1) + 1
     archives = [out / f"runs-{first + i:03d}.tar" for i in range(len(boxes))]
     for path, box in zip(archives, boxes, strict=True):
-        write_whole(path, _tar(box))
-    return Packed(archives, packed, left)
+        write_whole(path, _tar(box, deliveries))
+    return Packed(archives, list(deliveries), left)
 
 
 def _parts(root: Path, run: str, names: tuple[str, ...], room: int) -> Iterator[tuple[Part, bytes]]:
@@ -105,9 +111,10 @@ def _place(boxes: list[list[tuple[Part, bytes]]], parts: Iterable[tuple[Part, by
     return boxes
 
 
-def _tar(box: list[tuple[Part, bytes]]) -> bytes:
+def _tar(box: list[tuple[Part, bytes]], deliveries: dict[str, str]) -> bytes:
     buffer = io.BytesIO()
-    index = {"format": FORMAT, "members": [asdict(part) for part, _ in box]}
+    named = {part.run: deliveries[part.run] for part, _ in box}
+    index = {"format": FORMAT, "deliveries": named, "members": [asdict(part) for part, _ in box]}
     with tarfile.open(fileobj=buffer, mode="w") as tar:
         for name, data in [(INDEX, json.dumps(index).encode()), *((_member(part), data) for part, data in box)]:
             info = tarfile.TarInfo(name)
@@ -121,25 +128,44 @@ def _member(part: Part) -> str:
 
 
 def read(paths: Iterable[Path]) -> dict[str, dict[str, bytes]]:
-    """Every run's files in these archives, verified and joined; a Fault if anything is amiss in any of them."""
-    found: dict[tuple[str, str], dict[int, tuple[Part, bytes]]] = {}
+    """Every run's files in these archives, verified and joined; a Fault if anything is amiss in any of them.
+
+    Where a run was delivered several times, the order of the archives does not matter: what got furthest counts.
+    """
+    found: dict[tuple[str, str], dict[str, dict[int, tuple[Part, bytes]]]] = {}
     for path in paths:
-        for part, data in _members(path):
-            found.setdefault((part.run, part.file), {})[part.part] = (part, data)
-    runs: dict[str, dict[str, bytes]] = {}
-    for (run, file), pieces in found.items():
-        parts = next(iter(pieces.values()))[0].parts
-        missing = [i for i in range(parts) if i not in pieces]
-        if missing:
-            raise Fault(
-                f"{run}/{file} is spread over several archives, and part {missing[0] + 1} of {parts} is in none of "
-                f"those given: give all archives of that delivery together."
-            )
-        runs.setdefault(run, {})[file] = b"".join(pieces[i][1] for i in range(parts))
-    return runs
+        for delivery, part, data in _members(path):
+            found.setdefault((part.run, delivery), {}).setdefault(part.file, {})[part.part] = (part, data)
+    runs: dict[str, list[dict[str, bytes]]] = {}
+    for (run, _), files in found.items():
+        runs.setdefault(run, []).append({file: _joined(run, file, pieces) for file, pieces in files.items()})
+    return {run: _furthest(deliveries, run) for run, deliveries in runs.items()}
 
 
-def _members(path: Path) -> Iterator[tuple[Part, bytes]]:
+def _joined(run: str, file: str, pieces: dict[int, tuple[Part, bytes]]) -> bytes:
+    """A file from its parts."""
+    parts = next(iter(pieces.values()))[0].parts
+    missing = [i for i in range(parts) if i not in pieces]
+    if missing:
+        raise Fault(
+            f"{run}/{file} is spread over several archives, and part {missing[0] + 1} of {parts} is in none of "
+            f"those given: give all archives of that delivery together."
+        )
+    return b"".join(pieces[i][1] for i in range(parts))
+
+
+def _furthest(deliveries: list[dict[str, bytes]], run: str) -> dict[str, bytes]:
+    """Of several deliveries of a run the finished one, or the one that trained longest."""
+
+    def reached(files: dict[str, bytes]) -> tuple[bool, int]:
+        step = checkpoints.unpack(files[LAST], f"{run}/{LAST}")["step"] if LAST in files else -1
+        return runfolder.PROVENANCE in files, step
+
+    return deliveries[0] if len(deliveries) == 1 else max(deliveries, key=reached)
+
+
+def _members(path: Path) -> Iterator[tuple[str, Part, bytes]]:
+    """Every member of an archive, verified, with the delivery that it belongs to."""
     try:
         with tarfile.open(path) as tar:
             members = tar.getmembers()
@@ -152,8 +178,8 @@ def _members(path: Path) -> Iterator[tuple[Part, bytes]]:
     try:
         index = json.loads(contents.pop(INDEX))
         parts = [Part(**entry) for entry in index["members"]]
-        version = index["format"]
-    except (KeyError, ValueError, TypeError) as error:
+        version, deliveries = index["format"], dict(index.get("deliveries", {}))
+    except (KeyError, ValueError, TypeError, AttributeError) as error:
         raise Fault(f"{shown(path)} has no index: it is not an archive of 'rulebook paper'.") from error
     if version != FORMAT:
         raise Fault(f"{shown(path)} has format {version}; this version of Rulebook reads format {FORMAT}.")
@@ -167,7 +193,7 @@ def _members(path: Path) -> Iterator[tuple[Part, bytes]]:
             raise Fault(
                 f"'{_member(part)}' in {shown(path)} is missing or does not match its sha256: nothing was imported."
             )
-        yield part, data
+        yield str(deliveries.get(part.run, "")), part, data
     if contents:
         raise Fault(
             f"{shown(path)} holds '{sorted(contents)[0]}', which its index does not name: nothing was imported."
