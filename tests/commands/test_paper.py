@@ -68,6 +68,18 @@ def test_a_run_that_fails_is_told_and_does_not_stop_the_others(tmp_path, capsys)
     assert "1 run(s) failed" in err and "last.ckpt is empty" in err
 
 
+def test_a_run_that_broke_is_packed_once_with_what_there_is_to_see(tmp_path, capsys):
+    assert main(["train", SMOKE, "--root", str(tmp_path / "runs"), "--device", "cpu", "--minutes", "0"]) == 0
+    (tmp_path / "runs" / SMOKE / "broken.json").write_text('{"step": 7, "why": "The loss is no number."}')
+    assert paper(tmp_path, "--only", SMOKE, "--minutes", "0") == 0
+    assert "of 1 run(s) that broke" in capsys.readouterr().out
+    assert main(["import", str(tmp_path / "out/runs-000.tar"), "--root", str(tmp_path / "home")]) == 0
+    assert f"{SMOKE}: broken at step 7" in capsys.readouterr().out
+    assert not (tmp_path / "home" / SMOKE / "last.ckpt").exists()
+    assert paper(tmp_path, "--only", SMOKE, "--minutes", "0", out="again") == 0
+    assert not list((tmp_path / "again").iterdir())
+
+
 def test_earlier_stages_come_first():
     staged = [run for run in CATALOGUE.runs("paper") if run.start_from]
     for run in staged:

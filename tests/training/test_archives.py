@@ -10,10 +10,11 @@ import pytest
 import torch
 
 from rulebook.training import checkpoints
-from rulebook.training.archives import CARRIED, INDEX, SHIPPED, file_run, pack, read
+from rulebook.training.archives import CARRIED, INDEX, REPORTED, SHIPPED, file_run, pack, read
+from rulebook.training.checkpoints import LAST
 from rulebook.training.faults import Fault
 from rulebook.training.loop import train
-from rulebook.training.runfolder import check_manifest
+from rulebook.training.runfolder import BROKEN, check_manifest
 
 RUN = "slot-ae/atomic/smoke/s0"
 
@@ -91,6 +92,34 @@ def test_of_several_deliveries_the_furthest_counts_in_any_order(backwards, go, f
     both = [*carried, *delivered(SHIPPED)]
     assert filed(both, "finished") == f"{RUN}: finished"
     assert sorted(path.name for path in (tmp_path / "finished" / RUN).iterdir()) == sorted((*SHIPPED, "run.lock"))
+
+
+def test_a_run_that_broke_is_reported_where_nothing_better_is_known(archive, go, folder, tmp_path):
+    go(minutes=0)
+    (folder / LAST).rename(folder / "kept")
+    note = b'{"step": 1, "why": "The loss is not a finite number at step 1."}'
+    (folder / BROKEN).write_bytes(note)
+    report = pack(tmp_path / "runs", [RUN], REPORTED, tmp_path / "reports", megabytes=16, most=1).archives
+    (folder / "kept").rename(folder / LAST)
+    carried = pack(tmp_path / "runs", [RUN], (*CARRIED, BROKEN), tmp_path / "reports", megabytes=16, most=1).archives
+
+    root = tmp_path / "elsewhere"
+    assert file_run(root, RUN, read(report)[RUN]) == f"{RUN}: broken at step 1"
+    assert sorted(path.name for path in (root / RUN).iterdir()) == sorted((*REPORTED, "run.lock"))
+    assert (root / RUN / BROKEN).read_bytes() == note
+    assert file_run(root, RUN, read([*carried, *report])[RUN]) == f"{RUN}: step 1, to go on with"
+    assert file_run(root, RUN, read(report)[RUN]) == f"{RUN}: step 1 is already there"
+    assert (root / RUN / BROKEN).read_bytes() == note
+    assert file_run(root, RUN, read([archive, *report])[RUN]) == f"{RUN}: finished"
+    assert not (root / RUN / BROKEN).exists()
+
+
+def test_a_report_that_says_nothing_of_the_break_is_refused(go, folder, tmp_path):
+    go(minutes=0)
+    names = ("config.yaml", "history.jsonl")
+    archives = pack(tmp_path / "runs", [RUN], names, tmp_path / "out", megabytes=16, most=1).archives
+    with pytest.raises(Fault, match=r"without its broken\.json"):
+        file_run(tmp_path / "elsewhere", RUN, read(archives)[RUN])
 
 
 def rewritten(archive, change):

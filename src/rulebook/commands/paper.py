@@ -19,13 +19,13 @@ from typing import Any
 import tyro
 
 from rulebook.catalogue import CATALOGUE
-from rulebook.training.archives import CARRIED, OPTIONAL, PACKED, SHIPPED, pack
+from rulebook.training.archives import CARRIED, OPTIONAL, PACKED, REPORTED, SHIPPED, pack
 from rulebook.training.checkpoints import LAST, write_whole
 from rulebook.training.config import Profile, RunConfig
 from rulebook.training.crew import Crew, told
 from rulebook.training.faults import Fault, shown, writing
 from rulebook.training.precision import choose_device
-from rulebook.training.runfolder import read_provenance
+from rulebook.training.runfolder import BROKEN, read_broken, read_provenance
 
 
 def main(arguments: list[str]) -> int:
@@ -109,18 +109,23 @@ def link_finished(runs: list[RunConfig], root: Path, also: Path) -> None:
 def pack_finished(
     runs: list[RunConfig], root: Path, out: Path, megabytes: float, most: int, carry_checkpoints: bool
 ) -> None:
-    """Archives of what this machine trained (the runs that have a checkpoint) and has not packed yet."""
+    """Archives of what this machine trained (the runs that have a checkpoint, or broke) and has not packed yet."""
     trained = [run.name for run in runs if (root / run.name / LAST).exists()]
+    broken = [run.name for run in runs if read_broken(root / run.name) and read_provenance(root / run.name) is None]
     finished = [name for name in trained if read_provenance(root / name) is not None]
     fresh = [name for name in finished if not is_packed(root / name)]
     done = pack(root, fresh, (*SHIPPED, *OPTIONAL), out, megabytes=megabytes, most=most)
-    for name in done.runs:
-        write_whole(root / name / PACKED, json.dumps(mark(root / name)).encode())
     made = list(done.archives)
+    untold = [name for name in broken if not is_packed(root / name)]
+    told_of = pack(root, untold, REPORTED, out, megabytes=megabytes, most=most - len(made))
+    made += told_of.archives
+    done.left.extend(told_of.left)
+    for name in (*done.runs, *told_of.runs):
+        write_whole(root / name / PACKED, json.dumps(mark(root / name)).encode())
     carried: list[str] = []
     if carry_checkpoints and len(made) < most:
         open_runs = [name for name in trained if name not in finished]
-        more = pack(root, open_runs, CARRIED, out, megabytes=megabytes, most=most - len(made))
+        more = pack(root, open_runs, (*CARRIED, BROKEN), out, megabytes=megabytes, most=most - len(made))
         made += more.archives
         carried = more.runs
         done.left.extend(more.left)
@@ -128,16 +133,19 @@ def pack_finished(
         print(f"packed {shown(path)} ({path.stat().st_size / 1e6:.1f} MB)")
     if done.runs or carried:
         print(f"packed {len(done.runs)} finished run(s) and the checkpoints of {len(carried)} more")
+    if told_of.runs:
+        print(f"packed what there is to see of {len(told_of.runs)} run(s) that broke")
     if done.left:
         print(f"{len(done.left)} run(s) did not fit: call again with another --out. First: {done.left[0]}")
 
 
 def mark(folder: Path) -> dict[str, Any]:
-    provenance = read_provenance(folder) or {}
-    return {"weights_sha256": provenance.get("weights_sha256")}
+    """What a packed run is known by: its weights, or where it broke."""
+    provenance = read_provenance(folder)
+    return {"weights_sha256": provenance.get("weights_sha256")} if provenance else {"broken": read_broken(folder)}
 
 
 def is_packed(folder: Path) -> bool:
-    """Whether these very weights were packed here before."""
+    """Whether these very weights, or this very break, were packed here before."""
     path = folder / PACKED
     return path.exists() and json.loads(path.read_text()) == mark(folder)

@@ -27,8 +27,10 @@ INDEX, FORMAT = "index.json", 1
 PACKED = "packed.json"
 """In a run's folder, never in git: says that this machine has packed the run."""
 SHIPPED = (runfolder.CONFIG, runfolder.HISTORY, runfolder.WEIGHTS, runfolder.MANIFEST, runfolder.PROVENANCE)
-OPTIONAL = ("metrics.json",)
+OPTIONAL = ("metrics.json", runfolder.BROKEN)
 CARRIED = (runfolder.CONFIG, runfolder.HISTORY, LAST)
+REPORTED = (runfolder.CONFIG, runfolder.HISTORY, runfolder.BROKEN)
+"""Of a run that broke: what there is to see of it, without a checkpoint to go on from."""
 RUN_NAME = re.compile(r"[\w=+-][\w.=+-]*/[\w=+-][\w.=+-]*/(smoke|laptop|paper)/s\d+")
 ARCHIVE = re.compile(r"runs-(\d+)\.tar")
 OVERHEAD = 2048
@@ -215,6 +217,8 @@ def file_run(root: Path, run: str, files: dict[str, bytes]) -> str:
                     f"{shown(folder)} holds {run} with other weights: delete that folder to take the archive's."
                 )
             return f"{run}: already there"
+        if not finished and LAST not in files:
+            return _report(folder, run, files)
         if not finished:
             state = checkpoints.unpack(files[LAST], f"{run}/{LAST}")
             standing = checkpoints.load(folder)
@@ -224,7 +228,22 @@ def file_run(root: Path, run: str, files: dict[str, bytes]) -> str:
         marks = (runfolder.PROVENANCE, LAST)
         for name in sorted(files, key=lambda name: (name in marks, name)):
             write_whole(folder / name, files[name])
+        if finished:
+            (folder / runfolder.BROKEN).unlink(missing_ok=True)
         return f"{run}: finished" if finished else f"{run}: step {state['step']}, to go on with"
+
+
+def _report(folder: Path, run: str, files: dict[str, bytes]) -> str:
+    """File what is known of a run that broke elsewhere, unless it is under way here."""
+    missing = [name for name in REPORTED if name not in files]
+    if missing:
+        raise Fault(f"The archives hold {run} without its {missing[0]}: nothing of it was imported.")
+    standing = checkpoints.load(folder)
+    if standing is not None:
+        return f"{run}: step {standing['step']} is already there"
+    for name in REPORTED:
+        write_whole(folder / name, files[name])
+    return f"{run}: broken at step {json.loads(files[runfolder.BROKEN])['step']}"
 
 
 def _check_sums(run: str, files: dict[str, bytes]) -> None:
