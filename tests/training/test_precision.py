@@ -26,6 +26,13 @@ def test_a_torch_that_knows_nothing_of_its_cpu_stays_with_float32(monkeypatch):
     assert not precision.rounds_fast(CPU)
 
 
+def test_convolutions_on_cuda_are_the_same_every_time(monkeypatch):
+    monkeypatch.setattr(torch.backends.cudnn, "deterministic", False)
+    monkeypatch.setattr(torch.backends.cudnn, "benchmark", True)
+    precision.set_arithmetic(RUN.training)
+    assert torch.backends.cudnn.deterministic and not torch.backends.cudnn.benchmark
+
+
 @pytest.mark.parametrize(("allowed", "fast"), [(False, True), (True, False), (True, True)])
 def test_provenance_says_how_products_were_made(allowed, fast, tmp_path, monkeypatch):
     monkeypatch.setattr(precision, "rounds_fast", lambda device: fast)

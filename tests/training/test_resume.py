@@ -119,6 +119,16 @@ def test_slices_of_one_step(go, folder, whole, same_run):
     assert [entry["last_step"] for entry in slices] == list(range(1, 31))
 
 
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+def test_slices_on_a_gpu(changed, same_run, tmp_path):
+    """The slot autoencoder uses no kernel that adds up in any order."""
+    gpu, config = torch.device("cuda"), changed(steps=12)
+    train(config, tmp_path / "whole", gpu)
+    while not train(config, tmp_path / "cut", gpu, minutes=0).finished:
+        pass
+    same_run(tmp_path / "whole" / config.name, tmp_path / "cut" / config.name)
+
+
 def test_a_finished_run_is_left_alone(go, folder):
     go()
     before = {path.name: path.stat().st_mtime_ns for path in folder.iterdir() if path.name != "run.lock"}

@@ -1,4 +1,4 @@
-"""Arithmetic on purpose: threads, TF32 both ways, bfloat16 autocast, memory in large pages."""
+"""Arithmetic on purpose: threads, TF32 both ways, bfloat16 autocast, cuDNN's choices, memory in large pages."""
 
 from __future__ import annotations
 
@@ -28,13 +28,18 @@ def choose_device(name: str) -> torch.device:
 
 
 def set_arithmetic(training: Training) -> None:
-    """Threads, TF32 and pages of memory, for the whole process."""
+    """Threads, TF32, the choice of CUDA's convolutions and pages of memory, for the whole process."""
     # A training step takes and frees hundreds of megabytes: in pages of 4 KiB, a sixth of its time on a CPU is spent on
     # page faults. torch reads this once, at its first large tensor.
     os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
     torch.set_num_threads(training.threads)
     torch.backends.cuda.matmul.allow_tf32 = training.tf32
     torch.backends.cudnn.allow_tf32 = training.tf32
+    # A run that goes on must meet the same convolutions: none that add up in any order, none chosen by a stopwatch.
+    # Kernels outside of cuDNN that add up in any order stay (the gradient of bilinear upscaling is one): a refusal of
+    # all of them (torch.use_deterministic_algorithms) would refuse the thesis's decoders.
+    torch.backends.cudnn.deterministic = True
+    torch.backends.cudnn.benchmark = False
 
 
 def rounds_fast(device: torch.device) -> bool:

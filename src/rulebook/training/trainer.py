@@ -2,7 +2,8 @@
 
 Nothing that happens at a step depends on what happened before it but through this state: the clips of step s come
 from the seed (seed, 'data', s, rank), its noise from (seed, 'noise', s, rank), its learning rate and weights from s.
-So a run that was killed goes on bit by bit as if nothing had happened.
+So a run that was killed goes on as if nothing had happened: bit by bit on a CPU (same machine, same number of threads),
+on CUDA up to the kernels that add up in no fixed order (``precision.set_arithmetic``).
 """
 
 from __future__ import annotations
