@@ -22,6 +22,7 @@ from rulebook.catalogue import CATALOGUE
 from rulebook.evaluation.looks import look_of
 from rulebook.training.config import RunConfig
 from rulebook.training.faults import Fault
+from rulebook.training.leases import lease
 from rulebook.training.loop import train
 from rulebook.training.precision import choose_device
 from rulebook.training.settings import differences, digest, overlay, parse, plain, read_yaml
@@ -37,7 +38,7 @@ class Call(BaseModel, use_attribute_docstrings=True):
     root: Path = Path("results/runs")
     """Folder of all runs."""
     device: str = "auto"
-    """auto (CUDA where there is one), cpu, cuda, cuda:1, ..."""
+    """auto (CUDA where there is one; of several devices the one with the fewest runs), cpu, cuda, cuda:1, ..."""
     minutes: float | None = None
     """Stop cleanly after so many minutes; the same command goes on from there."""
 
@@ -52,7 +53,10 @@ def main(arguments: list[str]) -> int:
     if call.minutes is not None and not call.minutes >= 0:
         raise Fault(f"--minutes {call.minutes:g} makes no sense: give a number that is not negative.")
     config = settle(call.run, call.config, rest)
-    outcome = train(config, call.root, choose_device(call.device), call.minutes, look_of(config))
+    device = choose_device(call.device)
+    if call.device == "auto":
+        device = lease(device, config.name)
+    outcome = train(config, call.root, device, call.minutes, look_of(config))
     if outcome.sentence:
         print(outcome.sentence)
     return 0
