@@ -95,6 +95,10 @@ def test_a_run_on_its_way_is_no_fault(root, run, tmp_path, capsys):
     code, text = doctor(tmp_path / "runs", capsys)
     assert code == 0 and f"1 run(s) are begun and go on with 'rulebook train'; first: {SMOKE}." in text
     assert "0 run(s) are shipped or trained here." in text
+    (run / "broken.json").write_text('{"step": 7, "why": "The loss is no number."}')
+    code, text = doctor(tmp_path / "runs", capsys)
+    assert code == 0 and f"1 run(s) broke off, as a loss or weight was no number; first: {SMOKE}." in text
+    assert "are begun" not in text
 
 
 def test_an_empty_house(tmp_path, capsys):
