@@ -53,7 +53,8 @@ both = len(there) == len(NAMES)
 def jumped(entry):
     """'0 of 3 runs', of those in which the loss jumps."""
     jumps = shelf.by_seed(entry, "loss_jump")
-    return f"{int(sum(jumps.values()))} of {len(jumps)} {plural('run', len(jumps))}"
+    off = sum(bool(run.broken) for run in results.of(entry, shelf.profile))
+    return f"{int(sum(jumps.values())) + off} of {len(jumps) + off} {plural('run', len(jumps) + off)}"
 
 
 if not shelf.here(SCOFF):

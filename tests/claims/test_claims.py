@@ -97,3 +97,33 @@ def test_claims_json_is_written_only_when_it_changes(tmp_path):
 def test_the_shipped_claims_are_those_of_the_shipped_runs(repository):
     stored = json.loads((repository / "results" / "claims.json").read_text())
     assert stored == json.loads(json.dumps(judge_all(CLAIMS, Results(repository)))), "run 'rulebook claims'"
+
+
+def broken(folder):
+    (folder / "metrics.json").unlink()
+    (folder / "broken.json").write_text('{"step": 7, "why": "The loss is no number."}')
+
+
+def test_a_run_that_broke_off_counts_though_it_has_no_numbers(tmp_path, add_run):
+    for seed in range(3):
+        folder = add_run(f"vim-m4-dreams-on/atomic/laptop/s{seed}", rule_accuracy_interior=0.99)
+    broken(folder)
+    entry = judge(BY_ID["V1"], Results(tmp_path))
+    assert entry["verdict"] == "partly" and "seed 2" in entry["note"]
+
+
+def test_runs_that_broke_off_speak_for_the_claim_that_a_model_fails(tmp_path, add_run):
+    for seed in range(3):
+        add_run(f"oc-rims-bcd-6-3/moving-mnist/laptop/s{seed}", mse=20 + seed / 10)
+    for seed in range(5):
+        folder = add_run(f"oc-scoff-bcd/moving-mnist/laptop/s{seed}", mse=30 + seed / 10, loss_jump=1)
+        if seed in (0, 3):
+            broken(folder)
+    assert judge(BY_ID["O20"], Results(tmp_path))["verdict"] == "reproduced"
+    for seed in range(5):
+        broken(add_run(f"oc-scoff-bcd/moving-mnist/laptop/s{seed}"))
+    entry = judge(BY_ID["O20"], Results(tmp_path))
+    assert entry["ours"]["mean"] == 1 and entry["verdict"] == "reproduced"
+    assert json.dumps(entry, allow_nan=False)
+    broken(add_run("oc-rims-bcd-6-3/moving-mnist/laptop/s0"))
+    assert judge(BY_ID["O20"], Results(tmp_path))["verdict"] == "not reproduced", "RIM cells fail as well"

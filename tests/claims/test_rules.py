@@ -168,3 +168,10 @@ def test_shares_of_seeds_are_compared_by_an_exact_test(more, less, verdict):
     decision = decide(more_often(A, B), a=more, b=less)
     assert decision.verdict == verdict
     assert decision.ours.low is None
+
+
+def test_what_is_claimed_to_fail_may_blow_up():
+    assert decide(falling(A, B, failing=True), a=[10, math.nan, math.nan], b=[5, 5.1, 4.9]).verdict == "partly"
+    assert decide(falling(A, B, failing=True), a=[10, 10.1, 9.9, math.nan], b=[5, 5.1, 4.9]).verdict == "reproduced"
+    assert decide(falling(A, B, failing=True), a=[math.nan] * 3, b=[5, 5.1, 4.9]).verdict == "reproduced"
+    assert decide(falling(A, B, failing=True), a=[10, 11, 12], b=[1, 1, math.nan]).verdict == "not reproduced"

@@ -22,3 +22,15 @@ def test_a_shelf_names_what_is_missing_and_leaves_smoke_runs_out(add_run, tmp_pa
     told = shelf.missing()
     assert "`vim-m5/atomic`" in told and "`vim-m7/atomic`" in told and "`vim-m4/atomic`" not in told
     assert "2 seeds, profile `laptop`" in shelf.made_by()
+
+
+def test_runs_that_broke_off_are_named_where_runs_are_shown(add_run, tmp_path):
+    for seed in (0, 1):
+        folder = add_run(f"vim-m4/atomic/laptop/s{seed}", error=1.0)
+        (folder / "weights.safetensors").touch()
+        (folder / "provenance.json").write_text("{}")
+    assert "broke" not in Shelf(Results(tmp_path), "vim-m4/atomic").made_by().lower()
+    (folder / "provenance.json").unlink()
+    (folder / "broken.json").write_text('{"step": 7, "why": "The loss is no number."}')
+    told = Shelf(Results(tmp_path), "vim-m4/atomic").made_by()
+    assert "1 seed, profile `laptop`" in told and "`vim-m4/atomic` (seed 1, step 7)" in told

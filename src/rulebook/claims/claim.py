@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -61,19 +62,25 @@ def judge(claim: Claim, results: Results) -> dict[str, Any]:
     return entry
 
 
+WHEN_BROKEN = {"loss_jump": 1.0}
+"""What a run counts as whose loss ceased to be a number, so that it has no metrics; all else is no number."""
+
+
 def _collect(quantities: tuple[Quantity, ...], profile: str, results: Results) -> tuple[Values, list[str]]:
     """The value of every quantity for every evaluated seed of a profile, and what is missing, one phrase each."""
     values: dict[Quantity, dict[int, float]] = {}
     missing: dict[str, None] = {}
     for quantity in quantities:
-        runs = [run for run in results.of(quantity.entry, profile) if run.metrics]
+        runs = [run for run in results.of(quantity.entry, profile) if run.metrics or run.broken]
         if not runs:
             missing[f"no evaluated run of {quantity.entry}"] = None
             continue
         values[quantity] = {}
         for run in runs:
             absent = [name for name in quantity.metrics if name not in run.metrics]
-            if absent:
+            if not run.metrics:
+                values[quantity][run.seed] = sum(WHEN_BROKEN.get(name, math.nan) for name in quantity.metrics)
+            elif absent:
                 missing[f"{run.name} has no {absent[0]}"] = None
             else:
                 values[quantity][run.seed] = sum(number(run.metrics[name]["value"]) for name in quantity.metrics)

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Literal, Protocol
 
@@ -75,8 +75,9 @@ class Summary:
         return self.high is not None and other.low is not None and self.high < other.low
 
     def as_json(self) -> dict[str, float | int | None]:
-        finite = self.mean if math.isfinite(self.mean) else None
-        return {"mean": finite, "low": self.low, "high": self.high, "n_seeds": self.n_seeds}
+        told = {"mean": self.mean, "low": self.low, "high": self.high}
+        finite = {name: value if value is not None and math.isfinite(value) else None for name, value in told.items()}
+        return {**finite, "n_seeds": self.n_seeds}
 
 
 @dataclass(frozen=True)
@@ -206,6 +207,8 @@ class Falling:
     """From each quantity to the next the numbers fall, with their 95 % intervals apart."""
 
     steps: tuple[Quantity, ...]
+    failing: bool = False
+    """The claim is that the first one fails: its runs that blew up then speak for the claim, and not against it."""
 
     def __post_init__(self) -> None:
         if len(self.steps) < 2:
@@ -217,10 +220,13 @@ class Falling:
 
     @property
     def text(self) -> str:
-        return f"{' > '.join(step.text for step in self.steps)}, 95 % intervals apart"
+        failing = "; a run of the first that blew up is above every number" if self.failing else ""
+        return f"{' > '.join(step.text for step in self.steps)}, 95 % intervals apart{failing}"
 
     def decide(self, values: Values) -> Decision:
         summaries = [Summary.of(list(values[step].values())) for step in self.steps]
+        if self.failing:
+            summaries[0] = _at_least(list(values[self.steps[0]].values()))
         ends = {"ours": summaries[-1], "against": summaries[0]}
         pairs = list(pairwise(summaries))
         wrong = [i for i, (more, less) in enumerate(pairs) if not more.mean > less.mean]
@@ -271,6 +277,14 @@ def _share(holds: Sequence[bool]) -> Summary:
     return Summary(sum(holds) / len(holds), None, None, len(holds))
 
 
+def _at_least(values: Sequence[float]) -> Summary:
+    """Of values of which some are above every number: what the finite ones say bounds them all from below."""
+    finite = [value for value in values if math.isfinite(value)]
+    if not finite:
+        return Summary(math.inf, math.inf, math.inf, len(values))
+    return replace(Summary.of(finite), n_seeds=len(values))
+
+
 @dataclass(frozen=True)
 class Every:
     """All of several rules: the claim is worth as much as the weakest of its parts.
@@ -308,8 +322,8 @@ def at_most(quantity: Quantity, bound: float) -> Threshold:
     return Threshold(quantity, "<=", bound)
 
 
-def falling(*steps: Quantity) -> Falling:
-    return Falling(steps)
+def falling(*steps: Quantity, failing: bool = False) -> Falling:
+    return Falling(steps, failing)
 
 
 def more_often(more: Quantity, less: Quantity) -> MoreOften:

@@ -73,7 +73,18 @@ class Shelf:
             runs = self.runs(entry)
             if runs:
                 parts.append(f"`{entry}` ({len(runs)} {plural('seed', len(runs))}, profile `{runs[0].profile}`)")
-        return f"Shown: {', '.join(parts)}." if parts else ""
+        shown = f"Shown: {', '.join(parts)}." if parts else ""
+        return " ".join(filter(None, (shown, self.broken(*entries))))
+
+    def broken(self, *entries: str) -> str:
+        """A sentence that names the runs that have no numbers because their loss ceased to be one."""
+        names = [
+            f"`{entry}` (seed {run.seed}, step {run.broken['step']})"
+            for entry in entries or self.entries
+            for run in self.results.of(entry)
+            if run.broken and run.profile != "smoke"
+        ]
+        return f"**Broke off in training, as a loss or weight was no number: {', '.join(names)}.**" if names else ""
 
     def missing(self, *entries: str) -> str:
         """A sentence that names the entries without a run, and the command that makes one; empty if all are there."""
