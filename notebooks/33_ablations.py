@@ -396,7 +396,14 @@ measures = [
 ]
 if measures:
     figure = seed_points(measures, width=3.4, tilt=True)
-    say(broken(digits, *TABLE_7, *TABLE_8))
+    accident = broken(digits, *TABLE_7, *TABLE_8)
+    say(
+        accident,
+        "All rows train by Muon, which gives every matrix a full step however small its gradient, those of cells that"
+        " are hardly ever active too. Whether that, or sparse activation itself, breaks such runs, no run here tells."
+        if accident
+        else "",
+    )
 
 # %% tags=["hide-input"]
 styled(verdicts(shelf, "O14", "O15"), "sparse")
