@@ -8,7 +8,7 @@ from einops import einsum
 from torch import Tensor
 
 from rulebook.catalogue import CATALOGUE
-from rulebook.catalogue.oc_rims import LED_ROWS, MNIST_ROWS, PLAIN_ROWS, SPRITES_ROWS
+from rulebook.catalogue.oc_rims import LED_ROWS, MNIST_ROWS, PLAIN_ROWS, PROPORTIONAL_ROWS, SPRITES_ROWS
 from rulebook.catalogue.oc_rims_recipes import LAPTOP_VISION, LEAD, training
 from rulebook.catalogue.sweep import ORTHOGONAL
 from rulebook.layers.rim_cells import CellsSpec
@@ -158,17 +158,19 @@ def test_multiply_adds_that_the_catalogue_names():
 
 
 def test_every_row_of_a_profile_trains_alike():
-    for rows in ([*MNIST_ROWS, *LED_ROWS], SPRITES_ROWS):
+    for rows in ([*MNIST_ROWS, *LED_ROWS, *PROPORTIONAL_ROWS], SPRITES_ROWS):
         for profile in ("laptop", "paper"):
             trainings = [row.recipe(profile).training for row in rows]
             for row, one in zip(rows, trainings, strict=True):
-                lead = LEAD if row.led and profile == "laptop" else None
-                assert one == trainings[0].model_copy(update={"lead": lead})
+                otherwise = row.muon if profile == "laptop" else {}
+                assert one == trainings[0].model_copy(update=otherwise)
+                assert (one.lead == LEAD) == ("-led" in row.variant and profile == "laptop")
+                assert one.in_proportion == ("-proportion" in row.variant and profile == "laptop")
                 assert not row.led or row.settings.get("inputs", "slots") == "slots", "no slots to divide"
 
 
 def test_rows_that_train_otherwise_in_the_laptop_profile_are_not_trained_twice_at_paper_size():
-    for row in (*PLAIN_ROWS, *LED_ROWS):
+    for row in (*PLAIN_ROWS, *LED_ROWS, *PROPORTIONAL_ROWS):
         recipes = row.entry().recipes
         assert set(recipes) == {"smoke", "laptop"}
         twin = CATALOGUE.entries[f"{row.variant.rsplit('-', 1)[0]}/{row.world}"]

@@ -72,6 +72,42 @@ def test_each_group_of_a_grouped_layer_is_made_orthogonal_on_its_own():
     torch.testing.assert_close(layer.weight[1], alone)
 
 
+def test_in_proportion_groups_with_smaller_gradients_take_smaller_steps():
+    torch.manual_seed(0)
+    gradient = orthogonal(torch.randn(4, 3, 5)) * torch.tensor([1.0, 0.5, 1e-3, 0.0])[:, None, None]
+    steps = {}
+    for in_proportion in (False, True):
+        weight = nn.Parameter(torch.zeros(4, 3, 5))
+        weight.grad = gradient.clone()
+        Muon([{"params": [weight]}], 0.1, in_proportion).step()
+        steps[in_proportion] = weight.detach().flatten(1).norm(dim=1)
+    # The root mean square of 1, 1/2, 1/1000 and 0 (of all but equal norms) is 0.559.
+    share = torch.tensor([1.0, 0.5 / 0.559, 1e-3 / 0.559])
+    torch.testing.assert_close(steps[True][:3] / steps[False][:3], share, rtol=0.1, atol=0)
+    assert steps[False][2] > 0.8 * steps[False][0], "without it a thousandth of the gradient takes a whole step"
+    assert steps[True][3] == 0
+
+
+def test_in_proportion_says_nothing_about_a_matrix_that_stands_alone():
+    gradient = torch.randn(3, 4, generator=torch.Generator().manual_seed(0))
+    alone = [nn.Parameter(torch.zeros(3, 4)) for _ in range(2)]
+    for weight, in_proportion in zip(alone, (False, True), strict=True):
+        weight.grad = gradient.clone()
+        Muon([{"params": [weight]}], 0.1, in_proportion).step()
+    assert torch.equal(*alone)
+
+
+def test_a_checkpoint_from_before_steps_in_proportion_goes_on():
+    weight = nn.Parameter(torch.zeros(2, 3, 4))
+    optimiser = Muon([{"params": [weight]}], 0.1)
+    state = optimiser.state_dict()
+    del state["param_groups"][0]["in_proportion"]
+    optimiser.load_state_dict(state)
+    weight.grad = torch.ones(2, 3, 4)
+    optimiser.step()
+    assert weight.isfinite().all()
+
+
 def train(model: nn.Module, optimiser: Optimiser, steps: int, first: int = 0) -> None:
     for i in range(first, first + steps):
         x = torch.randn(8, 3, generator=torch.Generator().manual_seed(i))

@@ -204,7 +204,14 @@ LED_ROWS = [
     if row.variant in ("oc-rims-bcd-6-3", "oc-rims-sbd-6-3", "oc-rims-sbd-6-6")
 ]
 
+# Where sparse activation broke trainings by Muon, and two dense rows beside them.
+PROPORTIONAL_ROWS = [
+    replace(row, variant=f"{row.variant}-proportion", needed_by=("ablations",), thesis=None, seeds=1, proportional=True)
+    for row in MNIST_ROWS
+    if row.variant in ("rims-cat-6", "oc-rims-sbd-6-3") or "active" in row.variant
+]
+
 
 def add_oc_rims(catalogue: Catalogue) -> None:
-    for row in (*MNIST_ROWS, *SPRITES_ROWS, *SINGLE_NORM_ROWS, *PLAIN_ROWS, *LED_ROWS):
+    for row in (*MNIST_ROWS, *SPRITES_ROWS, *SINGLE_NORM_ROWS, *PLAIN_ROWS, *LED_ROWS, *PROPORTIONAL_ROWS):
         catalogue.add(row.entry())

@@ -7,7 +7,8 @@ of a step: a fraction of the cost, the same error on average. All rows of a prof
 
 Laptop rows are trained by Muon, from dark pictures and, in OC-RIMs, a start that lets the frame be heard. As PyTorch
 starts them, with Adam, every model learns more slowly, OC-RIMs on sprites by far: the ``-plain`` rows. On digits slots
-stay alike under Muon alone; in the ``-led`` rows Adam leads.
+stay alike under Muon alone; in the ``-led`` rows Adam leads. With sparse activation Muon may break a training; in the
+``-proportion`` rows groups with smaller gradients take smaller steps.
 
 Multiply-adds stand in the costs; 25 GFLOP/s of useful work per core and 6 FLOP per multiply-add of a training step turn
 them into minutes.
@@ -97,10 +98,10 @@ LEAD = Lead(steps=1000, learning_rate=1e-3)
 
 
 def training(
-    world: str, profile: Profile, steps: int | None = None, plain: bool = False, lead: Lead | None = None
+    world: str, profile: Profile, steps: int | None = None, plain: bool = False, muon: Mapping[str, Any] | None = None
 ) -> Training:
     """How the rows of this world and profile train; ``steps`` where a row takes another number of them; ``plain``: by
-    Adam in the laptop profile too; ``lead``: by Adam first, there."""
+    Adam in the laptop profile too; ``muon``: what is set otherwise about Muon, there."""
     channels, height, width = WORLDS[world][profile].frame_shape
     frames = 6 if profile == "smoke" else 20
     # The thesis sums the mean error of all steps (3.30): so weighted, gradients are clipped where the author's were.
@@ -128,7 +129,7 @@ def training(
             validate_every=250,
             bf16=True,
             **shared,
-            **({"learning_rate": 1e-3} if plain else {**MUON, "lead": lead}),
+            **({"learning_rate": 1e-3} if plain else {**MUON, **(muon or {})}),
         )
     return Training(
         steps=steps or PAPER_EPOCHS * PAPER_CLIPS[world] // BATCH,
@@ -166,6 +167,8 @@ class Row:
     """Laptop profile: PyTorch's start, Adam, and as many frames drawn as other models draw."""
     led: bool = False
     """Laptop profile: Adam leads, and slots' draws are as loud as PyTorch makes them."""
+    proportional: bool = False
+    """Laptop profile: Muon's steps in proportion, group by group."""
 
     def model(self, profile: Profile) -> NextFrameSpec:
         vision, drawn = VISION[self.world][profile], DRAWN[profile]
@@ -190,13 +193,18 @@ class Row:
             others |= {"slot_dim": 8}
         return OCRIMsSpec(vision=vision, cells=cells, **shared, **others)
 
+    @property
+    def muon(self) -> dict[str, Any]:
+        """What this row sets otherwise about Muon."""
+        return ({"lead": LEAD} if self.led else {}) | ({"in_proportion": True} if self.proportional else {})
+
     def recipe(self, profile: Profile) -> Recipe:
         steps = self.laptop_steps if profile == "laptop" else None
         floor = "below copying frame 9 and below the mean frame"
         thesis = f"thesis: MSE {self.thesis[0]}, SSIM {self.thesis[1]}" if self.thesis else floor
         return Recipe(
             self.model(profile),
-            training(self.world, profile, steps, plain=self.plain, lead=LEAD if self.led else None),
+            training(self.world, profile, steps, self.plain, self.muon),
             seeds=(0,) if profile == "smoke" else tuple(range(self.seeds)),
             cost={"smoke": "2 seconds of one core", "laptop": self.laptop, "paper": self.paper}[profile],
             expected={"smoke": "nothing: it only shows that the path works", "laptop": floor, "paper": thesis}[profile],
@@ -214,8 +222,8 @@ class Row:
         )
 
     def differs(self, profile: Profile) -> bool:
-        """Plain and led rows train otherwise in the laptop profile alone; at paper size they would be their twins."""
-        return profile != "paper" or not (self.plain or self.led)
+        """Rows that train otherwise do so in the laptop profile alone; at paper size they would be their twins."""
+        return profile != "paper" or not (self.plain or self.led or self.proportional)
 
 
 def exhibits(*labels: str) -> tuple[str, ...]:

@@ -90,7 +90,9 @@ def described(entry: str) -> dict[str, str]:
     row = _described(entry)
     laptop = CATALOGUE.entries[entry].recipes["laptop"].model
     assert isinstance(laptop, NextFrameSpec)
-    how = " (plain)" if laptop.begin_with != "signal" else " (Adam leads)" if "-led/" in entry else ""
+    ways = {"-led/": " (Adam leads)", "-proportion/": " (in proportion)"}
+    how = next((way for mark, way in ways.items() if mark in entry), "")
+    how = " (plain)" if laptop.begin_with != "signal" else how
     return row | {"model": row["model"] + how}
 
 

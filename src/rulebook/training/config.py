@@ -84,6 +84,9 @@ class Training(Spec):
     """Adam, or Muon for all matrices and Adam for the rest; both at the same learning rate."""
     lead: Lead | None = None
     """Muon: so many steps of Adam alone come first."""
+    in_proportion: bool = False
+    """Muon: in grouped layers, groups with smaller gradients take smaller steps, so that a cell that is hardly ever
+    active stays as it is."""
     warmup: int = Field(0, ge=0)
     """Steps of linear growth from zero to the peak."""
     hold: float = Field(1.0, ge=0, le=1)
@@ -127,6 +130,8 @@ class Training(Spec):
     def _led(self):
         if self.lead is not None and self.optimiser != "muon":
             raise ValueError(f"Adam leads before Muon alone, not before {self.optimiser}: leave lead out.")
+        if self.in_proportion and self.optimiser != "muon":
+            raise ValueError(f"Steps in proportion are Muon's, not {self.optimiser}'s: leave in_proportion out.")
         if self.lead is not None and self.lead.steps >= self.steps:
             raise ValueError(f"A lead of {self.lead.steps} steps leaves none of {self.steps} for Muon.")
         return self

@@ -6,6 +6,10 @@ weak, wait for thousands of steps. Muon gives every update the singular values 1
 
 Why a lead of Adam: under Muon alone slots may stay alike, we guess since the rest of the model learns the whole frame
 before they have learned to divide it. Slots that Adam has set apart stay apart (book page on ablations).
+
+Why steps in proportion: Muon gives every matrix a full step, however small its gradient. The matrices of a cell that is
+active in one step of a hundred wander as far as those of a cell that does the work; when such a cell is chosen, what it
+has become may break the model.
 """
 
 from __future__ import annotations
@@ -45,6 +49,13 @@ def orthogonal(matrices: Tensor) -> Tensor:
     return (x.mT if tall else x).to(kind)
 
 
+def shares(matrices: Tensor) -> Tensor:
+    """The norm of every matrix over the root mean square of them all, at most 1 [batch, 1, 1]."""
+    norms = matrices.flatten(1).norm(dim=1)
+    usual = norms.square().mean().sqrt().clamp_min(torch.finfo(norms.dtype).tiny)
+    return (norms / usual).clamp(max=1)[:, None, None]
+
+
 def as_matrices(weight: Tensor) -> Tensor:
     """A weight as a batch of matrices: one per group of grouped layers; kernels are flattened."""
     return weight if weight.dim() == 3 else weight.flatten(1).unsqueeze(0)
@@ -56,10 +67,19 @@ def is_matrix(name: str, weight: Tensor) -> bool:
 
 
 class Muon(torch.optim.Optimizer):
-    """Momentum, made orthogonal. Unlike torch.optim.Muon it takes kernels and grouped layers."""
+    """Momentum, made orthogonal. Unlike torch.optim.Muon it takes kernels and grouped layers.
 
-    def __init__(self, groups: Iterable[dict[str, Any]], lr: float):
-        super().__init__(groups, {"lr": lr})
+    ``in_proportion``: of a grouped layer, a group whose momentum is below the groups' root mean square takes a step as
+    much smaller; none takes more than a full one.
+    """
+
+    def __init__(self, groups: Iterable[dict[str, Any]], lr: float, in_proportion: bool = False):
+        super().__init__(groups, {"lr": lr, "in_proportion": in_proportion})
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        for group in self.param_groups:
+            group.setdefault("in_proportion", False)  # checkpoints from before there was a choice
 
     @torch.no_grad()
     def step(self, closure: Callable[[], float] | None = None) -> float | None:  # type: ignore[override]
@@ -70,7 +90,10 @@ class Muon(torch.optim.Optimizer):
                     continue
                 momentum = self.state[weight].setdefault("momentum", torch.zeros_like(weight))
                 momentum.lerp_(weight.grad, 1 - MOMENTUM)
-                update = orthogonal(as_matrices(weight.grad.lerp(momentum, MOMENTUM)))
+                ahead = as_matrices(weight.grad.lerp(momentum, MOMENTUM))
+                update = orthogonal(ahead)
+                if group["in_proportion"]:
+                    update = update * shares(ahead)
                 size = RMS * max(update.shape[1:]) ** 0.5
                 weight.sub_(group["lr"] * size * update.reshape(weight.shape))
         return loss
@@ -150,5 +173,5 @@ def make_optimiser(training: Training, model: nn.Module, device: torch.device) -
     def part(wanted: bool) -> list[dict[str, Any]]:
         return [{"params": [p for p in group if (id(p) in matrices) == wanted]} for group in groups]
 
-    muon = Together(Muon(part(True), rate), torch.optim.Adam(part(False), lr=rate, fused=fused))
+    muon = Together(Muon(part(True), rate, training.in_proportion), torch.optim.Adam(part(False), lr=rate, fused=fused))
     return muon if training.lead is None else Relay(adam, muon, training.lead.steps)
