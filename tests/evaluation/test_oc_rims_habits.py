@@ -8,8 +8,8 @@ import torch
 from rulebook.catalogue import CATALOGUE
 from rulebook.evaluation import oc_rims_habits
 from rulebook.evaluation.oc_rims import lasting_jump, rises
-from rulebook.evaluation.oc_rims_habits import choices, examples, habits, objects_in_view
-from rulebook.evaluation.oc_rims_watch import GIVEN, TEST_SEED
+from rulebook.evaluation.oc_rims_habits import choices, examples, habits, objects_in_view, travelled
+from rulebook.evaluation.oc_rims_watch import GIVEN, TEST_SEED, untrained
 
 
 @pytest.fixture(autouse=True)
@@ -59,3 +59,12 @@ def test_the_steepest_rise_decides_about_a_jump():
     assert max(rises(level)) == 1.0 and not lasting_jump(level + level)
     assert max(rises([*level, *(2 * value for value in level)])) == 2.0
     assert rises(level[:5]) == []
+
+
+def test_travel_is_told_per_cell():
+    run = CATALOGUE.find("rims-cat-6-active4/moving-mnist/smoke/s0")
+    model = untrained(run)
+    assert travelled(run, model).tolist() == [0] * 6
+    with torch.no_grad():
+        model.get_parameter("cells.dynamics.of_state.weight")[2] *= 3
+    assert travelled(run, model).tolist() == pytest.approx([0, 0, 2, 0, 0, 0])

@@ -13,8 +13,9 @@ from torch import Tensor
 
 from rulebook.clips import Clip, Rollout
 from rulebook.evaluation.oc_rims_live import at_hand
-from rulebook.evaluation.oc_rims_watch import GIVEN, TEST_SEED, Found, Thesis, collect
+from rulebook.evaluation.oc_rims_watch import GIVEN, TEST_SEED, Found, Thesis, collect, untrained
 from rulebook.models.rims import CellModel
+from rulebook.training.config import RunConfig
 
 CANDIDATES = 64
 """The test clips among which a page looks for its examples."""
@@ -66,6 +67,14 @@ def habits(model: CellModel, world: Thesis) -> Habits:
         active=later.mean(dim=(0, 1)),
         sets=len(torch.unique(later.flatten(0, 1), dim=0)),
     )
+
+
+def travelled(config: RunConfig, model: CellModel) -> Float[Tensor, " cell"]:
+    """How far the recurrent weights of every cell are from where training began, in lengths of what they were there."""
+    was, now = (
+        one.get_parameter("cells.dynamics.of_state.weight").detach().flatten(1) for one in (untrained(config), model)
+    )
+    return (now - was).norm(dim=1) / was.norm(dim=1)
 
 
 @dataclass(frozen=True)
