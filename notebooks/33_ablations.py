@@ -450,8 +450,8 @@ if tried:
     )
 
 # %% [markdown]
-# And the weights themselves: how far the recurrent weights of every cell have come from where training began, against
-# how often the cell is active.
+# And the weights themselves: how far the recurrent weights of every cell have come from where training began (in units
+# of how large they were there), against how often the cell is active.
 
 # %% tags=["hide-input"]
 if tried:
@@ -462,10 +462,12 @@ if tried:
         points[kind] |= {Model(f"{name}, cell {k}", groups[name]): place for k, place in enumerate(cells)}
     figure = scatter(
         [
-            Against("share of steps in which it is active", "way from the start / length of the start", found, kind)
+            Against("share of steps in which it is active", "way from the start", found, kind)
             for kind, found in points.items()
         ]
     )
+    for axis in figure.axes:
+        axis.set_ylim(0, None)
 
 # %% [markdown]
 # ## Figure 4.8: which cell attends to which slot
