@@ -9,7 +9,7 @@ before they have learned to divide it. Slots that Adam has set apart stay apart 
 
 Why steps in proportion: Muon gives every matrix a full step, however small its gradient. The matrices of a cell that is
 active in one step of a hundred wander as far as those of a cell that does the work; when such a cell is chosen, what it
-has become may break the model.
+has become may break the model (book page on ablations).
 """
 
 from __future__ import annotations
