@@ -6,9 +6,9 @@
     snakemake trained --config profile=paper --profile profiles/slurm
 
 What is stale is decided here by content, not by dates, which mean nothing after a git clone: a run in git counts as
-trained, its metrics carry a fingerprint of weights and code, notebooks one of code and inputs. Only what a job
-completes is declared as output (Snakemake deletes declared outputs of jobs that fail): checkpoints and the last good
-notebook stay. Steps that decide for themselves leave stamps that the next call removes: they are asked every time.
+trained, its metrics carry a fingerprint of weights and code, notebooks one of code and inputs; a run whose weights were
+dropped ('rulebook slim') keeps its numbers. Only what a job completes is declared as output (Snakemake deletes declared
+outputs of jobs that fail): checkpoints and the last good notebook stay. Steps that decide for themselves leave stamps that the next call removes: they are asked every time.
 Several calls may run side by side ('make book' beside 'make train'): each has stamps of its own.
 """
 
@@ -22,6 +22,7 @@ from rulebook.catalogue import CATALOGUE
 from rulebook.evaluation import is_fresh
 from rulebook.publishing.notebooks import sources, why_stale
 from rulebook.training.config import PROFILES
+from rulebook.training.runfolder import weights_dropped
 
 ROOT = Path(workflow.basedir)
 HELD = []
@@ -60,7 +61,7 @@ FINISHED = "results/runs/{run}/provenance.json"
 ALL = {run.name: run for run in CATALOGUE.runs()}
 RUNS = ROOT / "results" / "runs"
 THERE = [name for name in CATALOGUE.folders(RUNS) if (ROOT / FINISHED.format(run=name)).exists()]
-STALE_RUNS = [name for name in THERE if not is_fresh(RUNS / name)]
+STALE_RUNS = [name for name in THERE if not weights_dropped(RUNS / name) and not is_fresh(RUNS / name)]
 STALE_NOTEBOOKS = [name for name in sources(ROOT) if STALE_RUNS or why_stale(name, ROOT)]
 
 

@@ -48,8 +48,18 @@ class Run:
 
     @property
     def finished(self) -> bool:
-        """Weights are there and nothing is left to train: provenance.json is written last."""
-        return (self.path / "provenance.json").exists() and (self.path / "weights.safetensors").exists()
+        """Nothing is left to train: weights are there, or were dropped on purpose; provenance.json is written last."""
+        return (self.path / "provenance.json").exists() and (self.has_weights or self.dropped)
+
+    @property
+    def has_weights(self) -> bool:
+        return (self.path / "weights.safetensors").exists()
+
+    @cached_property
+    def dropped(self) -> bool:
+        """Of a run without weights: its manifest says that its numbers alone were kept ('rulebook slim')."""
+        files = _read_json(self.path / "manifest.json").get("files", {})
+        return not self.has_weights and files.get("weights.safetensors", {}).get("dropped") is True
 
     @cached_property
     def broken(self) -> dict[str, Any]:

@@ -26,7 +26,7 @@ def test_runs_lists_every_run_of_the_catalogue(capsys):
     assert main(["runs", "--json"]) == 0
     rows = json.loads(capsys.readouterr().out)
     assert [row["run"] for row in rows] == [run.name for run in CATALOGUE.runs()]
-    fields = {"run", "experiment", "model", "world", "profile", "seed", "needed_by", "status", "cost"}
+    fields = {"run", "experiment", "model", "world", "profile", "seed", "needed_by", "status", "weights", "cost"}
     assert all(row.keys() == fields and row["cost"] for row in rows)
     states = {row["run"]: row["status"] for row in rows}
     assert states["slot-ae/atomic/laptop/s0"] == "evaluated" and states["slot-ae/atomic/laptop/s1"] == "missing"

@@ -24,7 +24,16 @@ from rulebook.training.config import PROFILES
 from rulebook.training.faults import shown
 from rulebook.training.precision import choose_device, rounds_fast
 from rulebook.training.provenance import device_name, versions
-from rulebook.training.runfolder import BROKEN, CONFIG, MANIFEST, PROVENANCE, WEIGHTS, check_manifest, sum_of
+from rulebook.training.runfolder import (
+    BROKEN,
+    CONFIG,
+    MANIFEST,
+    PROVENANCE,
+    WEIGHTS,
+    check_manifest,
+    weights_dropped,
+    weights_sum,
+)
 
 NEEDED = {
     "training": ("torch", "numpy", "einops", "safetensors", "yaml", "pydantic", "tyro", "tqdm", "jaxtyping"),
@@ -73,6 +82,7 @@ def examine(root: Path) -> dict[str, Any]:
         "runs": sorted(finished),
         "begun": sorted(begun - broken),
         "broken": sorted(broken),
+        "numbers_alone": sorted(name for name in finished if weights_dropped(root / name)),
         "damaged": [sentence for name in sorted(finished) for sentence in faults(root / name)],
         "not_evaluated": sorted(name for name in finished if not (root / name / METRICS).exists()),
         "not_trained": {profile: [n for n in names if n not in finished] for profile, names in wanted.items()},
@@ -95,9 +105,11 @@ def faults(folder: Path) -> list[str]:
     if provenance is None:
         state = "is damaged" if (folder / PROVENANCE).exists() else "is missing"
         wrong.append(f"{shown(folder / PROVENANCE)} {state}.")
-    elif not wrong and provenance.get("weights_sha256") != sum_of(folder / WEIGHTS)["sha256"]:
+    elif not wrong and provenance.get("weights_sha256") != weights_sum(folder):
         wrong.append(f"{shown(folder / PROVENANCE)} names the sha256 of other weights than {shown(folder / WEIGHTS)}.")
     found = [f"{sentence} Restore it with 'git checkout', or train the run again." for sentence in wrong]
+    if weights_dropped(folder) and not (folder / METRICS).exists():
+        found.append(f"{shown(folder)} has neither weights nor numbers. Restore them with 'git checkout'.")
     if (folder / METRICS).exists() and not isinstance((read_object(folder / METRICS) or {}).get("metrics"), dict):
         found.append(
             f"{shown(folder / METRICS)} is damaged. Restore it with 'git checkout', or delete it and evaluate the run."
@@ -147,6 +159,9 @@ def report(found: dict[str, Any]) -> str:
     state = f"; {len(found['damaged'])} fault(s):" if found["damaged"] else whole
     lines.append(f"Weights: {len(found['runs'])} run(s) are shipped or trained here{state}")
     lines += [f"  {sentence}" for sentence in found["damaged"]]
+    if found["numbers_alone"]:
+        names = found["numbers_alone"]
+        lines.append(f"{len(names)} of them keep their numbers alone, without weights ('rulebook slim').")
     if found["begun"]:
         names = found["begun"]
         lines.append(f"{len(names)} run(s) are begun and go on with 'rulebook train'; first: {names[0]}.")

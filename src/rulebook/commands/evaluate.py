@@ -12,9 +12,10 @@ from pathlib import Path
 
 from rulebook.catalogue import CATALOGUE
 from rulebook.evaluation import evaluate_run, is_fresh
+from rulebook.evaluation.evaluate import ANEW
 from rulebook.registry import suggestion
 from rulebook.training.faults import Fault
-from rulebook.training.runfolder import CONFIG, WEIGHTS
+from rulebook.training.runfolder import CONFIG, WEIGHTS, weights_dropped
 
 
 def main(arguments: list[str]) -> int:
@@ -36,6 +37,9 @@ def main(arguments: list[str]) -> int:
     names = [*options.runs, *(there if options.all else [])]
     for number, name in enumerate(names, 1):
         folder = options.root / name
+        if weights_dropped(folder):
+            print(f"[evaluate {number}/{len(names)}] {name} {numbers_alone(folder)}", flush=True)
+            continue
         if not (folder / WEIGHTS).exists() or not (folder / CONFIG).exists():
             hint = suggestion(name, there) if there else ""
             raise Fault(f"There is no trained run '{name}' in {options.root}{hint} (see 'rulebook runs').")
@@ -50,5 +54,14 @@ def main(arguments: list[str]) -> int:
 
 
 def trained(root: Path) -> list[str]:
-    """Runs of the catalogue's entries whose weights are there, whatever their seeds."""
-    return [name for name in CATALOGUE.folders(root) if (root / name / WEIGHTS).exists()]
+    """Runs of the catalogue's entries whose weights are there, or were dropped, whatever their seeds."""
+    return [
+        name for name in CATALOGUE.folders(root) if (root / name / WEIGHTS).exists() or weights_dropped(root / name)
+    ]
+
+
+def numbers_alone(folder: Path) -> str:
+    """What there is to say of a run whose weights were dropped."""
+    if is_fresh(folder):
+        return "is fresh (its weights were dropped)"
+    return f"keeps the numbers that earlier code measured, as its weights were dropped: {ANEW}"

@@ -22,7 +22,7 @@ def main(arguments: list[str]) -> int:
     )
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.add_argument("--profile", choices=PROFILES, help="only the runs of this profile")
-    parser.add_argument("--missing", action="store_true", help="only runs without weights")
+    parser.add_argument("--missing", action="store_true", help="only runs that are not trained")
     options = parser.parse_args(arguments)
     rows = [row for row in listing(Results()) if options.profile in (None, row["profile"])]
     if options.missing:
@@ -31,7 +31,8 @@ def main(arguments: list[str]) -> int:
         print(json.dumps(rows, indent=1))
         return 0
     for row in rows:
-        print(f"{row['run']:44} {row['status']:10} {row['cost']}")
+        numbers_alone = row["status"] == "evaluated" and not row["weights"]
+        print(f"{row['run']:44} {row['status']:10} {row['cost']}{'; weights not kept' if numbers_alone else ''}")
     return 0
 
 
@@ -51,6 +52,7 @@ def listing(results: Results) -> list[dict[str, Any]]:
                 "seed": config.seed,
                 "needed_by": list(entry.needed_by),
                 "status": status(folders.get(config.name)),
+                "weights": config.name in folders and folders[config.name].has_weights,
                 "cost": entry.recipes[config.profile].cost,
             }
         )

@@ -17,13 +17,14 @@ from rulebook.models.base import VideoModel
 from rulebook.training.checkpoints import write_whole
 from rulebook.training.config import RunConfig
 from rulebook.training.faults import Fault, shown
-from rulebook.training.runfolder import CONFIG, HISTORY, WEIGHTS, load_weights
+from rulebook.training.runfolder import CONFIG, HISTORY, WEIGHTS, load_weights, weights_dropped, weights_sum
 from rulebook.training.settings import parse, read_yaml
 
 METRICS = "metrics.json"
 TRAINING_SETTINGS = "rulebook.training.config"
 """What can be set about a training. Metrics depend on what was set, which the run's own settings say and which counts;
 not on what else could have been."""
+ANEW = "to have them, train the run anew under another --root"
 
 
 def read_config(folder: Path) -> RunConfig:
@@ -44,6 +45,8 @@ def read_history(folder: Path) -> list[dict[str, Any]]:
 
 def load_model(folder: Path) -> tuple[RunConfig, VideoModel]:
     """The settings and the trained model of a run folder, in float32, ready to be asked."""
+    if weights_dropped(folder):
+        raise Fault(f"{shown(folder)} keeps its numbers alone, its weights were dropped: {ANEW}.")
     if not (folder / WEIGHTS).exists():
         raise Fault(f"{shown(folder)} has no {WEIGHTS}: train it first with 'rulebook train' (see 'rulebook runs').")
     config = read_config(folder)
@@ -66,11 +69,7 @@ def run_fingerprint(folder: Path, config: RunConfig) -> str:
         type(config.world).__module__,
         apart={TRAINING_SETTINGS},
     )
-    try:
-        weights = (folder / WEIGHTS).read_bytes()
-    except OSError as error:
-        raise Fault(f"Cannot read the weights {shown(folder / WEIGHTS)}: {error.strerror}.") from error
-    parts = [code, hashlib.sha256(weights).hexdigest(), (folder / CONFIG).read_text()]
+    parts = [code, weights_sum(folder), (folder / CONFIG).read_text()]
     if judges_training(config.experiment):
         parts.append(json.dumps(read_history(folder)))
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()

@@ -22,7 +22,7 @@ from rulebook.models import MODELS
 from rulebook.results import Results, Run
 from rulebook.worlds import WORLDS
 
-RUN_FILES = ("config.yaml", "history.jsonl", "metrics.json", "weights.safetensors", "broken.json")
+RUN_FILES = ("config.yaml", "history.jsonl", "metrics.json", "provenance.json", "broken.json")
 PINS = ("einops", "matplotlib", "numpy", "pandas", "scipy", "seaborn", "torch")
 
 

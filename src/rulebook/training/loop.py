@@ -23,7 +23,7 @@ from rulebook.training.faults import Broken, Fault, Interrupted, shown
 from rulebook.training.precision import autocast, rounded
 from rulebook.training.progress import Progress, duration
 from rulebook.training.provenance import code_state, device_name, versions
-from rulebook.training.runfolder import RunFolder
+from rulebook.training.runfolder import RunFolder, weights_dropped
 from rulebook.training.schedules import learning_rate, term_weights
 from rulebook.training.settings import digest
 from rulebook.training.signals import Signals
@@ -137,6 +137,8 @@ class Slice:
                 provenance = self.folder.provenance
                 if provenance is not None:
                     found["finished"] = f"{provenance['steps']} steps, {shown(self.folder.path)}"
+                    if weights_dropped(self.folder.path):
+                        found["finished"] += "; its weights were dropped, for new ones name another --root"
                 else:
                     found["state"] = self.folder.load()
                     if found["state"] is None:

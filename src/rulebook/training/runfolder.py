@@ -3,7 +3,7 @@
 config.yaml          the settings, fully resolved
 history.jsonl        one line per log or validation
 weights.safetensors  the model, floating point numbers in half precision
-manifest.json        sha256 and size of the three above
+manifest.json        sha256 and size of the three above; says so if the weights were dropped (``rulebook slim``)
 provenance.json      where the weights come from; written last, so its presence says that the run is finished
 broken.json          where and why a loss or a weight was no number; gone once the run is past that step
 last.ckpt            to resume (never in git), previous.ckpt the one before it
@@ -199,11 +199,43 @@ def check_manifest(folder: Path) -> list[str]:
         return [f"{shown(path)} is damaged."]
     wrong = [f"{shown(path)} does not name {name}." for name in (CONFIG, HISTORY, WEIGHTS) if name not in sums]
     for name, stated in sums.items():
+        if name == WEIGHTS and weights_dropped(folder):
+            continue
         if not (folder / name).exists():
             wrong.append(f"{shown(folder / name)} is missing.")
         elif sum_of(folder / name)["sha256"] != stated:
             wrong.append(f"{shown(folder / name)} does not match its sha256.")
     return wrong
+
+
+def weights_dropped(folder: Path) -> bool:
+    """Whether a finished run has no weights, and its manifest says that this is meant."""
+    if (folder / WEIGHTS).exists() or not (folder / MANIFEST).exists():
+        return False
+    try:
+        return json.loads((folder / MANIFEST).read_text())["files"][WEIGHTS].get("dropped") is True
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return False
+
+
+def drop_weights(folder: Path) -> int:
+    """Take a finished run's weights away and note that in its manifest; their sum stays. Returns the bytes saved."""
+    manifest = json.loads((folder / MANIFEST).read_text())
+    entry = manifest["files"][WEIGHTS] = {**manifest["files"][WEIGHTS], "dropped": True}
+    checkpoints.write_whole(folder / MANIFEST, (json.dumps(manifest, indent=2) + "\n").encode())
+    with writing(folder / WEIGHTS):
+        (folder / WEIGHTS).unlink()
+    return entry["bytes"]
+
+
+def weights_sum(folder: Path) -> str:
+    """The sha256 of a run's weights: of the file, or what the provenance keeps of weights that were dropped."""
+    if weights_dropped(folder):
+        return (read_provenance(folder) or {})["weights_sha256"]
+    try:
+        return sum_of(folder / WEIGHTS)["sha256"]
+    except OSError as error:
+        raise Fault(f"Cannot read the weights {shown(folder / WEIGHTS)}: {error.strerror}.") from error
 
 
 def pack_weights(model: nn.Module) -> bytes:
