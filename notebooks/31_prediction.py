@@ -72,8 +72,8 @@ from rulebook.publishing.thesis_tables import (
     prediction_table,
     scale_of,
     styled,
-    verdicts,
 )
+from rulebook.publishing.thesis_verdicts import verdicts
 from rulebook.publishing.values import rounded
 from rulebook.results import Results
 

@@ -45,8 +45,9 @@ from rulebook.figures.style import use_house_style
 from rulebook.figures.thesis import cell_rows, shares_beside
 from rulebook.publishing.pages import say
 from rulebook.publishing.thesis_printed import TRACKED
-from rulebook.publishing.thesis_tables import OneProfile, compared, label, single_norm_pairs, styled, verdicts
+from rulebook.publishing.thesis_tables import OneProfile, compared, label, single_norm_pairs, styled
 from rulebook.publishing.thesis_tracking import DUPLICATES, before_training, fewer, tracking_table
+from rulebook.publishing.thesis_verdicts import verdicts
 from rulebook.publishing.values import rounded
 from rulebook.results import Results
 

@@ -37,7 +37,8 @@ from rulebook.figures.style import use_house_style
 from rulebook.figures.sweep import Model, model_curves
 from rulebook.figures.thesis import colour_of
 from rulebook.publishing.pages import plural, say
-from rulebook.publishing.thesis_tables import OneProfile, compared, prediction_table, styled, verdicts
+from rulebook.publishing.thesis_tables import OneProfile, compared, prediction_table, styled
+from rulebook.publishing.thesis_verdicts import verdicts
 from rulebook.results import Results
 
 use_house_style()

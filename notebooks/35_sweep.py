@@ -44,7 +44,8 @@ from rulebook.figures.style import use_house_style
 from rulebook.figures.sweep import Against, Effect, Model, crossed, effects, model_curves, scatter
 from rulebook.measures.sweeps import level_means, rank_correlation, variance_share
 from rulebook.publishing.pages import say
-from rulebook.publishing.thesis_tables import OneProfile, floor_lines, styled, verdicts
+from rulebook.publishing.thesis_tables import OneProfile, floor_lines, styled
+from rulebook.publishing.thesis_verdicts import verdicts
 from rulebook.publishing.values import rounded
 from rulebook.results import Results
 

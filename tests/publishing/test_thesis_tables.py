@@ -19,8 +19,8 @@ from rulebook.publishing.thesis_tables import (
     line,
     prediction_table,
     single_norm_pairs,
-    verdicts,
 )
+from rulebook.publishing.thesis_verdicts import verdicts
 from rulebook.results import Results
 from rulebook.training.faults import Fault
 

@@ -7,8 +7,7 @@ there are more pixels. Only that column has the unit of the thesis's numbers.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -16,7 +15,6 @@ from pandas.io.formats.style import Styler
 
 from rulebook.catalogue import CATALOGUE
 from rulebook.catalogue.oc_rims import MNIST_ROWS, SINGLE_NORM_ROWS, SPRITES_ROWS
-from rulebook.claims import CLAIMS, judge
 from rulebook.claims.claim import number
 from rulebook.claims.rules import Summary
 from rulebook.models.conv_lstm import ConvLSTMSpec
@@ -25,10 +23,8 @@ from rulebook.models.next_frame import NextFrameSpec
 from rulebook.models.oc_rims import OCRIMsSpec
 from rulebook.models.rims import RIMsSpec
 from rulebook.publishing.pages import Shelf, neat
-from rulebook.publishing.tables import seeds_told
 from rulebook.publishing.values import rounded
 from rulebook.results import Results, Run
-from rulebook.training.faults import Fault
 
 THESIS_SIZE = 64
 """Height and width of the thesis's frames."""
@@ -322,48 +318,6 @@ def broken(shelf: Shelf, *entries: str) -> str:
         f"**Broke in training: {', '.join(names)}.** The training loss jumped up and stayed there; the numbers"
         " are those of the last step, as for every run, and say more of this accident than of the model."
     )
-
-
-def verdicts(shelf: Shelf, *ids: str) -> pd.DataFrame:
-    """What the thesis claims and what a machine makes of it, from the runs on this shelf."""
-    by_id = {claim.id: claim for claim in CLAIMS}
-    rows = []
-    for one in ids:
-        claim = by_id[one]
-        unknown = sorted({quantity.entry for quantity in claim.rule.quantities} - set(shelf.entries))
-        if unknown:
-            raise Fault(f"Claim {one} reads {unknown[0]}, which this page does not: so new runs would go unnoticed.")
-        told = judge(claim, shelf.results)
-        seeds = f"{seeds_told(told)}, {told['profile']}"
-        ours, against = told["ours"]["mean"], told["against"] and told["against"]["mean"]
-        rows.append(
-            {
-                "": one,
-                "the thesis says": claim.statement,
-                "thesis": _pair(claim.paper_value, claim.paper_against, digits=4),
-                "ours": _pair(ours, against) + (f" ({seeds})" if told["profile"] else ""),
-                "verdict": told["verdict"],
-                "because": _plain(told["note"]) or ("every part of the rule holds" if told["profile"] else ""),
-            }
-        )
-    return pd.DataFrame(rows)
-
-
-def _plain(note: str) -> str:
-    """The words of a rule with models called as in the tables."""
-
-    def called(match: re.Match[str]) -> str:
-        entry = CATALOGUE.entries.get(match[0])
-        if entry is None or entry.experiment != "oc-rims":
-            return match[0]
-        return f"{label(match[0])} on {'digits' if entry.world_name == 'moving-mnist' else 'sprites'}"
-
-    return re.sub(r"[\w-]+/moving-(?:mnist|sprites)", called, note)
-
-
-def _pair(value: float | None, against: float | None, digits: int = 3) -> str:
-    texts: Iterable[str] = (rounded(one, digits) for one in (value, against) if one is not None)
-    return " against ".join(texts) or "-"
 
 
 def single_norm_pairs() -> dict[str, str]:
