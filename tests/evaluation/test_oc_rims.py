@@ -97,10 +97,23 @@ def test_only_sparse_cells_are_asked_about_their_activation(sheets):
 
 def test_shares_are_shares_and_every_cell_is_switched_off(sheets):
     sheet = sheets[SPRITES]
-    for name in ("mcl", "acl", "mcl_unmasked", "acl_unmasked", "single_object_share", "duplicates_share"):
+    for name in (
+        "mcl",
+        "acl",
+        "mcl_unmasked",
+        "acl_unmasked",
+        "single_object_share",
+        "single_object_share_given",
+        "duplicates_share",
+    ):
         assert 0 <= sheet[name]["value"] <= 1, name
     assert sheet["acl"]["value"] <= sheet["mcl"]["value"]
     assert len(sheet["mse_by_cell_off"]["value"]) == len(sheet["f1_by_cell_off"]["value"]) == 6
+    for name in ("read_by_cell", "light_by_cell"):
+        shares = sheet[name]["value"]
+        assert len(shares) == 6 and all(0 <= share <= 1 for share in shares), name
+    assert sum(sheet["light_by_cell"]["value"]) == pytest.approx(1, abs=1e-4)
+    assert "read_by_cell" in sheets[SPARSE] and "light_by_cell" not in sheets[SPARSE]
     assert "mcl" not in sheets[SPARSE], "cells that share one picture track nothing"
 
 
@@ -109,10 +122,11 @@ def test_untrained_numbers_are_of_the_weights_that_training_starts_from(sheets, 
     sheet, found = sheets[SPRITES], Sheet()
     first = Trainer(config, tmp_path, Team(torch.device("cpu"))).model.eval()
     size = Size.of("smoke")
-    clip = config.world.sample(size.clips, TEST_SEED, split="test")[: size.few]
+    clip = config.world.sample(size.clips, TEST_SEED, split="test")
     objects(collect(first, clip, observed), found)
     for name in ("mcl", "acl", "completion_ratio", "single_object_share"):
         assert found.metrics[name]["value"] == sheet[f"{name}_untrained"]["value"], name
+    assert sheet["mcl_untrained"]["n"] == sheet["mcl"]["n"], "trained and untrained are held together: the same clips"
 
 
 class Oracle(VideoModel):
@@ -162,7 +176,8 @@ def test_whole_objects_are_pure_tracked_and_completed():
     assert values["completion_ratio"] == pytest.approx(0, abs=1e-6)
     assert 0.2 < values["completion_ratio_grey"] < 0.8, "grey is no completion, and yet better than black"
     assert values["duplicates_share"] == pytest.approx(0, abs=0.01)
-    assert values["single_object_share"] > 0.9
+    assert values["single_object_share"] > 0.9 and values["single_object_share_given"] > 0.9
+    assert values["single_object_share_on_objects"] > 0.9
 
 
 def test_a_second_cell_on_every_object_is_a_duplicate():
@@ -189,11 +204,14 @@ def test_numbers_of_the_training_come_from_its_history():
     config = CATALOGUE.find("gru-cat/moving-mnist/smoke/s0")
     lines = [{"split": "train", "step": step, "error": 100.0 - step} for step in range(1, 21)]
     looks = [{"split": "validation", "step": step, "error": error} for step, error in ((10, 5.0), (20, 7.0))]
+    looks[0]["mse"], looks[1]["mse"] = 9.0, 8.0
     sheet = Sheet()
     oc_rims.training(config, [*lines, *looks], sheet)
     values = {name: metric["value"] for name, metric in sheet.metrics.items()}
     assert values["training_loss"] == 80 and values["loss_jump"] == 0
     assert (values["validation_best_step"], values["validation_loss_best"], values["validation_loss"]) == (10, 5, 7)
+    assert (values["validation_mse_best_step"], values["validation_mse_best"], values["validation_mse"]) == (20, 8, 8)
+    assert values["loss_rise"] < values["loss_rise_short"] < 1
 
 
 @torch.no_grad()

@@ -127,6 +127,29 @@ def test_content_lies_in_one_object_or_is_spread(clip):
         frames=clip.frames, slot_rgb=clip.frames.unsqueeze(2), slot_masks=torch.ones_like(clip.masks[:, :, :1])
     )
     assert tracking.content_in_one_object(clip, everything).nanmean() < 0.9
+    assert tracking.content_in_one_object(clip, everything, on_objects=True).nanmean() < 0.9
+
+
+def test_light_beside_all_objects_is_no_mixing_of_objects():
+    clip = MovingSprites(birth_probability=1).sample(6, 0, split="test")
+    rollout = perfect(clip)
+    free = clip.object_frames[:, 1:].amax(dim=(2, 3)) <= 0.05
+    rollout.slot_rgb[:, :, 0] += (0.5 * free)[:, :, None]
+    rollout.slot_masks[:, :, 0] = rollout.slot_masks[:, :, 0].maximum(free.to(torch.float32))
+    stray = tracking.content_in_one_object(clip, rollout)[:, :, 0]
+    assert stray.nanmean() < 0.5
+    pure = tracking.content_in_one_object(clip, rollout, on_objects=True)[:, :, 0]
+    assert pure.nan_to_num(1).min() > 0.95
+
+
+def test_light_is_shared_out_among_cells(clip):
+    rollout = perfect(clip)
+    light = tracking.light_shares(rollout)
+    assert torch.allclose(light.sum(-1), torch.ones_like(light[..., 0]))
+    seen = rollout.frames.amax(dim=2).sum((-2, -1)) > 0
+    assert (light[..., 3][seen] == 0).all() and seen.any()
+    rollout.slot_rgb = torch.zeros_like(rollout.slot_rgb)
+    assert tracking.light_shares(rollout).unique().tolist() == [0.25]
 
 
 def test_completing_hidden_objects_is_told_from_cutting_them(clip):

@@ -18,6 +18,7 @@ from rulebook.clips import Clip, Rollout
 from rulebook.evaluation.oc_rims_cells import activity, before_training, dividing, objects, observed, switches
 from rulebook.evaluation.oc_rims_watch import (
     GIVEN,
+    SCORES,
     TEST_SEED,
     Found,
     Size,
@@ -60,7 +61,7 @@ def evaluate(config: RunConfig, model: VideoModel, sheet: Sheet) -> None:
     if isinstance(model, CellModel):
         objects(found, sheet)
         dividing(model, found, clip, sheet)
-        before_training(config, clip[: size.few], sheet)
+        before_training(config, clip, sheet)
         activity(model, found, clip[: size.few], sheet)
         switches(model, found, clip, clip[: size.few], sheet)
 
@@ -169,6 +170,11 @@ def training(config: RunConfig, history: Sequence[Mapping[str, Any]], sheet: She
             f"the median training error of {WINDOW} log lines is above {FACTOR} times that of the {WINDOW} before them"
         )
         sheet.add("loss_jump", broke, "0 or 1", len(lines), text)
+        for window, suffix in ((WINDOW, ""), (WINDOW // 2, "_short")):
+            found = rises([line["error"] for line in lines], window)
+            if found:
+                text = f"largest median training error of {window} log lines, over that of the {window} before them"
+                sheet.add(f"loss_rise{suffix}", max(found), "ratio", len(lines), text)
     looks = [(line["error"], line["step"]) for line in history if line.get("split") == "validation"]
     if looks:
         best, step = min(looks)
@@ -177,6 +183,13 @@ def training(config: RunConfig, history: Sequence[Mapping[str, Any]], sheet: She
         sheet.add("validation_loss", looks[-1][0], unit, len(looks), f"{teacher}; at the last step")
         sheet.add("validation_loss_best", best, unit, len(looks), f"{teacher}; lowest of all looks")
         sheet.add("validation_best_step", step, "step", len(looks), "at which that error was lowest")
+    alone = [(line["mse"], line["step"]) for line in history if line.get("split") == "validation" and "mse" in line]
+    if alone:
+        best, step = min(alone)
+        free = f"{SCORES['mse'][2]}; frames {GIVEN} to the last of a few validation clips, predicted by the model"
+        sheet.add("validation_mse", alone[-1][0], SCORES["mse"][1], len(alone), f"{free}; at the last step")
+        sheet.add("validation_mse_best", best, SCORES["mse"][1], len(alone), f"{free}; lowest of all looks")
+        sheet.add("validation_mse_best_step", step, "step", len(alone), "at which that error was lowest")
 
 
 WINDOW, FACTOR = 10, 1.25

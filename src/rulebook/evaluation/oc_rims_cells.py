@@ -33,6 +33,8 @@ def observed(clip: Clip, rollout: Rollout) -> Found:
     found: Found = {}
     if rollout.active is not None:
         found["active"] = rollout.active
+    if "input_attention" in rollout.extra:
+        found["read"] = rollout.extra["input_attention"][..., :-1].sum(dim=-1)
     if "slot_attention" in rollout.extra:
         found["slot_share"] = rollout.extra["slot_attention"].amax(dim=2).mean(dim=(2, 3))
     if rollout.slot_rgb is None or rollout.slot_masks is None or clip.object_frames is None:
@@ -42,7 +44,9 @@ def observed(clip: Clip, rollout: Rollout) -> Found:
     for suffix, indices in (("", tracked), ("_unmasked", alone)):
         lengths = tracking.consistent_lengths(indices)
         found |= {f"mcl{suffix}": lengths.maximum, f"acl{suffix}": lengths.average}
+    found["light"] = tracking.light_shares(rollout)
     found["purity"] = tracking.content_in_one_object(clip, rollout)
+    found["purity_on_objects"] = tracking.content_in_one_object(clip, rollout, on_objects=True)
     showing = torch.where(found["purity"].isnan(), -1, tracked)
     alike = tracking.tracked_objects(clip, rollout, masked=False, least=ALIKE)
     for suffix, indices in (("", showing), ("_unmasked", alike)):
@@ -75,17 +79,23 @@ def objects(found: Found, sheet: Sheet) -> None:
         count = found[f"cells_per_object{suffix}"]
         text = f"of cells that track an object, those beyond the first on it; {which}"
         write_known(f"duplicates_share{suffix}", 1 - 1 / count, "share of cells", text, sheet)
-    purity = found["purity"]
-    pure = torch.where(purity.isnan(), purity, (purity >= ONE_OBJECT).to(purity.dtype))
-    text = f"mask x brightness of a cell lies to {ONE_OBJECT} or more in one object; {light}"
-    write_known("single_object_share", pure, "share of cell-steps", text, sheet)
+    last = GIVEN
+    early = f"frames 1 to {last}, the true frame before each given"
+    for suffix, name, frames, which, when in (
+        ("", "purity", slice(None), "", "frames 1 to the last"),
+        ("_given", "purity", slice(last), "", early),
+        ("_on_objects", "purity_on_objects", slice(None), " that lies on any object", "frames 1 to the last"),
+    ):
+        purity = found[name][:, frames]
+        pure = torch.where(purity.isnan(), purity, (purity >= ONE_OBJECT).to(purity.dtype))
+        text = f"mask x brightness of a cell{which} lies to {ONE_OBJECT} or more in one object; {when}; {light}"
+        write_known(f"single_object_share{suffix}", pure, "share of cell-steps", text, sheet)
     hidden = "squared error of a cell's picture without mask on pixels of its object that another one covers, over that"
-    completion, last = found["completion"], GIVEN
+    completion = found["completion"]
     write_known("completion_ratio", completion, "ratio", f"{hidden} of black; frames 1 to the last", sheet)
     grey = hidden.replace("a cell's picture without mask", "a picture that is all grey (0.5)")
     write_known("completion_ratio_grey", found["grey"], "ratio", f"{grey} of black; frames 1 to the last", sheet)
-    early = f"{hidden} of black; frames 1 to {last}, the true frame before each given"
-    write_known("completion_ratio_given", completion[:, :last], "ratio", early, sheet)
+    write_known("completion_ratio_given", completion[:, :last], "ratio", f"{hidden} of black; {early}", sheet)
 
 
 def before_training(config: RunConfig, clip: Clip, sheet: Sheet) -> None:
@@ -143,6 +153,13 @@ def activity(model: CellModel, found: Found, clip: Clip, sheet: Sheet) -> None:
     slope = "sum over its state of |d sum of all pixels / d state|"
     by_cell = use["shares"].double().mean(dim=(0, 1))
     sheet.add("utilisation_by_cell", by_cell, "share", len(clip.frames), f"of each cell: {slope}; mean over all frames")
+    for name, what in (
+        ("read", "of each cell's input attention that is not on the null input"),
+        ("light", "of all light (mask x brightness) that each cell draws"),
+    ):
+        if name in found:
+            mean, text = found[name].double().mean(dim=(0, 1)), f"{what}; mean over all frames"
+            sheet.add(f"{name}_by_cell", mean, "share", len(found[name]), text)
     if active < spec.cells:
         text = f"utilisation that falls on the activated cells ({active} of {spec.cells}); {slope}"
         sheet.mean("active_utilisation", use["on_active"], "share", text)
@@ -171,9 +188,9 @@ def switches(model: CellModel, found: Found, clip: Clip, few: Clip, sheet: Sheet
         told = f"mean over the {len(pairs)} pairs {', '.join(f'{a}-{b}' for a, b in pairs)}"
         gone = cut(model, clip, "off", pairs)
         write_scores(gone, "_cells_off", f"predicted with two cells taken out, {told}", sheet, clip)
-        unseen = cut(model, few, "hidden", pairs)
+        unseen = cut(model, clip, "hidden", pairs)
         what = f"predicted with two cells that go on but are not drawn, as in the author's code, {told}"
-        write_scores(unseen, "_cells_hidden", what, sheet, few)
+        write_scores(unseen, "_cells_hidden", what, sheet, clip)
     if spec.cells > 1:
         whole = {name: found[name][: len(few.frames)] for name in ("mse", "f1")}
         write_scores(whole, "_all_cells", "predicted with all cells, on the clips of 'by_cell_off'", sheet, few)

@@ -102,17 +102,28 @@ def duplicates(tracked: Int[Tensor, "clip time slot"]) -> Float[Tensor, "clip ti
     return torch.where(objects > 0, cells / objects.clamp(min=1) - 1, 0.0)
 
 
+def light_shares(rollout: Rollout) -> Float[Tensor, "clip time slot"]:
+    """How much of all light (mask x brightness) each cell draws; equal shares of a black frame."""
+    light = cell_pictures(rollout).amax(dim=3).sum((-2, -1))
+    total = light.sum(-1, keepdim=True)
+    return torch.where(total > 0, light / total.clamp_min(1e-12), 1 / light.shape[-1])
+
+
 def content_in_one_object(
-    clip: Clip, rollout: Rollout, *, faintest: float = 0.05, silent: float = 0.01
+    clip: Clip, rollout: Rollout, *, on_objects: bool = False, faintest: float = 0.05, silent: float = 0.01
 ) -> Float[Tensor, "clip time slot"]:
     """Largest share of a cell's content (mask x brightness) that lies in one object, drawn alone; pixels that the
     object lights by more than ``faintest`` are its own. NaN where the cell shows less than ``silent`` of the light of
-    all cells together (thesis 4.3: each cell attends to one object at a time)."""
+    all cells together (thesis 4.3: each cell attends to one object at a time). ``on_objects`` counts only content that
+    lies on some object: light beside all of them, from blur or drift, is then no mixing of objects."""
     content = cell_pictures(rollout).amax(dim=3)
-    own = (object_pictures(clip, rollout).amax(dim=3) > faintest).to(content.dtype)
+    own = object_pictures(clip, rollout).amax(dim=3) > faintest
+    total = content.sum((-2, -1)).sum(-1, keepdim=True)
+    if on_objects:
+        content = content * rearrange(own.any(dim=2), "b t h w -> b t 1 h w")
     light = content.sum((-2, -1))
-    share = einsum(content, own, "b t k h w, b t o h w -> b t k o").amax(-1) / light.clamp_min(1e-12)
-    return torch.where(light > silent * light.sum(-1, keepdim=True), share, torch.nan)
+    share = einsum(content, own.to(content.dtype), "b t k h w, b t o h w -> b t k o").amax(-1) / light.clamp_min(1e-12)
+    return torch.where(light > silent * total, share, torch.nan)
 
 
 def hidden_pixels(clip: Clip, rollout: Rollout) -> Bool[Tensor, "clip time object height width"]:
