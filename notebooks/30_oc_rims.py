@@ -78,8 +78,9 @@ styled(architectures(), "architectures")
 # ## Table 4.1: hyperparameters
 #
 # What the thesis prints, what its author's public code does, and what the catalogue of this book says in its two
-# profiles. Bold: ours differs from the thesis. *Laptop* is what one core can train within half an hour; all rows of a
-# table have the same settings, so models differ in nothing but themselves.
+# profiles. Bold: ours differs from the thesis. *Laptop* is what one core can train within half an hour. All rows of a
+# table train on the same clips for as many steps (the sweep for half of them); two things differ besides the model, the
+# frames drawn per step and how loud inputs are at the start ({doc}`../../differences`, D27).
 
 # %% tags=["hide-input", "exhibit:oc-rims-table-4-1"]
 settings = hyperparameters()

@@ -78,7 +78,7 @@ OC_RIMS_EXHIBITS = _all(
     """
     Figure 3.1  | 30_oc_rims    | A modular network for video prediction
     Figure 3.2  | 30_oc_rims    | OC-RIMs: slot attention in front of the cells, one picture per cell behind them
-    Table 3.1   | 30_oc_rims    | Architectures compared: RIMs, SCOFF, VIM, OC-RIMs
+    Table 3.1   | 30_oc_rims    | Architectures compared: GRU, RIMs, VIMs, OC-RIMs
     Table 4.1   | 30_oc_rims    | Hyperparameters: thesis, author's code, ours
     Figure 4.1  | 31_prediction | Training and test loss on Moving MNIST
     Figure 4.2  | 31_prediction | Training and test loss on Moving Sprites

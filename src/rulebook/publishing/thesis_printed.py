@@ -23,6 +23,7 @@ from rulebook.layers.thesis_vision import (
 )
 from rulebook.measures.costs import multiply_adds, parameters
 from rulebook.models.base import VideoModel
+from rulebook.models.gru import GRUSpec
 from rulebook.models.oc_rims import OCRIMs, OCRIMsSpec
 from rulebook.models.rims import CellModel
 from rulebook.publishing.thesis_tables import described, millions
@@ -109,12 +110,20 @@ def _rate(training: Training) -> str:
     return f"{training.learning_rate:g}{warm}{decay}"
 
 
+def _drawn(config: RunConfig, spec: OCRIMsSpec) -> str:
+    """Of this row, and of those that draw no picture per cell."""
+    others = CATALOGUE.entries["gru-cat/moving-mnist"].recipes[config.profile].model
+    assert isinstance(others, GRUSpec)
+    own, other = (str(drawn or 19) for drawn in (spec.drawn_frames, others.drawn_frames))
+    return own if own == other else f"{own}; GRU, RIMs, ConvLSTM, CAT: {other}"
+
+
 def _epochs(config: RunConfig) -> str:
     """As many clips as so many of the thesis's epochs have."""
     return f"{config.training.stages[0].batch * config.training.steps / PAPER_CLIPS[MNIST]:.3g}"
 
 
-BEGINNINGS = {"pytorch": "PyTorch's", "signal": "dark pictures, louder slots"}
+BEGINNINGS = {"pytorch": "PyTorch's", "signal": "dark pictures, louder values"}
 """What ``begin_with`` means, in a table."""
 
 SETTINGS = (
@@ -123,10 +132,10 @@ SETTINGS = (
     Setting("optimizer", "Adam", "Adam", lambda run, _: run.training.optimiser.title()),
     Setting("weights before training", "-", "PyTorch's", lambda _, spec: BEGINNINGS[spec.begin_with]),
     Setting("gradient clipped at", "-", "norm 1", lambda run, _: f"norm {run.training.clip_norm:g}"),
-    Setting("epochs of 10,000 clips", "400", "400", lambda run, _: _epochs(run)),
-    Setting("steps", "125,000", "125,000", lambda run, _: f"{run.training.steps:,}"),
+    Setting("epochs (Moving MNIST)", "400", "400 of 10,000 clips", lambda run, _: f"{_epochs(run)} of 10,000 clips"),
+    Setting("steps (Moving MNIST)", "-", "125,000", lambda run, _: f"{run.training.steps:,}"),
     Setting("loss", "MSE, summed over steps", "MSE, summed over steps", lambda run, _: "MSE, summed over steps"),
-    Setting("predicted frames drawn per step", "19", "19", lambda _, spec: str(spec.drawn_frames or 19)),
+    Setting("predicted frames drawn per step", "19", "19", lambda run, spec: _drawn(run, spec)),
     Setting("frame size", "64", "64", lambda run, _: str(run.world.frame_shape[1])),
     Setting("input size", "64", "64", lambda _, spec: str(spec.vision.dim)),
     Setting("input key size", "64", "64", lambda _, spec: str(spec.cells.key)),
@@ -136,7 +145,7 @@ SETTINGS = (
     Setting("slot iterations", "-", "3", lambda _, spec: str(spec.slot_iterations)),
     Setting("hidden state size", "100", "100", lambda _, spec: str(spec.cells.state)),
     Setting("state before the first frame", "zeros", "N(0, 1)", lambda _, spec: spec.cells.start),
-    Setting("communication heads", "1", "2", lambda _, spec: str(spec.cells.heads)),
+    Setting("communication heads", "1 (3.18)", "2", lambda _, spec: str(spec.cells.heads)),
     Setting("communication key size", "32", "32", lambda _, spec: str(spec.cells.communication_key)),
     Setting("communication dropout", "0.1", "0.1", lambda _, spec: f"{spec.cells.communication_dropout:g}"),
     Setting(

@@ -301,7 +301,9 @@ def _late(shelf: Shelf, *entries: str) -> str:
         ]
         if firsts:
             told.append(f"{label(entry)} from frame {min(firsts)} on")
-    return f"Frame by frame the mean frame has less error than {'; '.join(told)} (some seed)." if told else ""
+    if not told:
+        return ""
+    return f"Frame by frame, in one seed at least, the mean frame has less error than {'; '.join(told)}."
 
 
 def broken(shelf: Shelf, *entries: str) -> str:
