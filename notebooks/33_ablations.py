@@ -334,8 +334,8 @@ if rows:
             " mean at less than 5 % more error."
         )
 say(
-    "Where they can, the model is in truth a RIM that reads one vector: what the tables say there of the number of slots"
-    " is said of a wider or narrower way to that vector, not of objects."
+    "Where they can, the model is in truth a RIM that reads one vector: what the tables say there of the number of"
+    " slots is said of a wider or narrower way to that vector, not of objects."
 )
 
 # %% [markdown]
@@ -627,10 +627,9 @@ if shelf.here(SPARSE):
     shares = ", ".join(f"{100 * share:.0f} %" for share in active)
     never = [str(k + 1) for k, share in enumerate(active) if share == 0]
     seldom = [str(k + 1) for k, share in enumerate(active) if 0 < share < 0.1]
+    changing = 100 * float(np.mean(list(shelf.by_seed(SPARSE, "activation_change_share").values())))
     say(
-        "The set of active cells changes on"
-        f" **{100 * float(np.mean(list(shelf.by_seed(SPARSE, 'activation_change_share').values()))):.2g} %** of the steps"
-        " after the second.",
+        f"The set of active cells changes on **{changing:.2g} %** of the steps after the second.",
         f"Over {MANY} test clips (seed {shelf.runs(SPARSE)[0].seed}) the cells are active in {shares} of the"
         f" steps; {many.sets} different {'sets occur' if many.sets > 1 else 'set occurs'}.",
         f"Never active, whatever the clip shows: {plural('cell', len(never))} {' and '.join(never)}." if never else "",

@@ -256,8 +256,8 @@ if rows:
         if entry == SCOFF and "mse_by_cell_off" in run.metrics
     ]
     say(
-        f"In {len(alone)} of {len(rows)} {plural('run', len(rows))} one schema makes more than nine tenths of all steps:"
-        " such a run says nothing on the sampling of a choice."
+        f"In {len(alone)} of {len(rows)} {plural('run', len(rows))} one schema makes more than nine tenths of all"
+        " steps: such a run says nothing on the sampling of a choice."
         if alone
         else "",
         "And what the files are worth one by one, on a few test clips:",

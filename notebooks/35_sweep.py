@@ -31,8 +31,8 @@
 # has three values of each in nine models, so chosen that any two values of any two sizes meet exactly once (an
 # *orthogonal array*): the mean over the three models with six cells, say, has every other size once at each value, so
 # the effect of one size is not that of another. What it cannot tell is whether two sizes help only together. One seed
-# each, BCD decoder; all are trained alike, for 2,000 steps, half of those of the other pages. Their weights are not kept
-# in the checkout, their numbers are.
+# each, BCD decoder; all are trained alike, for 2,000 steps, half of those of the other pages. Their weights are not
+# kept in the checkout, their numbers are.
 
 # %% tags=["hide-input"]
 import numpy as np
@@ -239,8 +239,8 @@ if complete:
     figure = figure_b7()
 
 # %% [markdown]
-# More cells, larger slots and larger values are also more weights, cells most of all: every cell has its own. More slots
-# are not.
+# More cells, larger slots and larger values are also more weights, cells most of all: every cell has its own. More
+# slots are not.
 
 # %% tags=["hide-input"]
 if complete:
@@ -277,10 +277,9 @@ if complete and all(shelf.by_seed(entry, "mse_mean_slots") for entry in entries)
     more = {entry: value(entry, "mse_mean_slots") / value(entry, "mse") - 1 for entry in entries}
     idle = [entry for entry, share in more.items() if share < 0.05]
     say(
-        f"Read what is said of slots with care: in {len(idle)} of these {len(entries)} models every slot can be replaced"
-        " by the mean of all at less than 5 % more error ({doc}`33_ablations`).".replace(
-            "{doc}`33_ablations`", "see [Ablations](33_ablations)"
-        ),
+        f"Read what is said of slots with care: in {len(idle)} of these {len(entries)} models every slot can be"
+        " replaced by the mean of all of its frame at less than 5 % more error. What that means: *Ablations*, *Do the"
+        " slots differ at all*."
     )
 
 # %% tags=["remove-input"]

@@ -17,7 +17,7 @@ from rulebook.publishing.notebooks import read_source
 from rulebook.publishing.pages import Shelf
 from rulebook.publishing.thesis_layers import between, encoder_table, lines, side_by_side
 from rulebook.publishing.thesis_printed import AUTHOR_PARAMETERS, TRACKED, architectures, cost, hyperparameters
-from rulebook.publishing.thesis_selection import LAST, LOWEST, selection, verdict
+from rulebook.publishing.thesis_selection import LAST, LOWEST, by_free_running, selection, verdict
 from rulebook.publishing.thesis_tables import OneProfile
 from rulebook.publishing.thesis_tracking import fewer, tracking_table
 from rulebook.results import Results
@@ -79,7 +79,11 @@ def test_lines_that_only_one_has_stand_alone():
 
 def test_settings_of_the_paper_profile_are_the_thesis_s():
     table = hyperparameters().set_index("hyperparameter")
-    for name in ("batch size", "epochs of 10,000 clips", "steps", "input value size", "hidden state size", "slot size"):
+    epochs, steps = "epochs (code, ours: of 10,000 clips)", "steps (Moving MNIST)"
+    assert table.loc[steps, "ours, paper"] == table.loc[steps, "author's code"]
+    drawn = "predicted frames drawn per step"
+    assert table.loc[drawn, "ours, laptop"] == "4; GRU, RIMs, ConvLSTM, CAT: 8"
+    for name in ("batch size", epochs, drawn, "input value size", "hidden state size", "slot size"):
         assert table.loc[name, "ours, paper"] == table.loc[name, "thesis"], name
     assert table.loc["frame size", "ours, laptop"] != table.loc["frame size", "thesis"]
 
@@ -135,6 +139,11 @@ def test_choosing_by_validation_tells_step_loss_and_order(add_run, tmp_path):
     assert "in 1 of 2 runs" in told and "order of the models would change" in told
     assert "stays the same" in verdict(table.assign(**{LAST: [4.0, 5.0], LOWEST: [4.0, 5.0]}))
     assert verdict(pd.DataFrame()) == ""
+    assert table["lowest MSE"].tolist() == [8, 10] and table["at its step"].tolist() == [20, 30]
+    told = by_free_running(table)
+    assert (
+        told == "By free-running MSE another step would be chosen in 1 of 2 runs, with an MSE lower by 33.3% at most."
+    )
 
 
 def test_table_4_4_has_untrained_models_beside_the_trained(add_run, tmp_path):

@@ -158,7 +158,7 @@ OC_RIMS_CLAIMS = [
     _claim(
         12,
         "Section 4.4, Table 4.4",
-        "A cell follows the same object for about three quarters of the time.",
+        "A cell follows the same object for about three quarters of the time (77 % on average over eight variants).",
         every(
             between(q(f"{SBD}/{SPRITES}", "mcl"), 0.70, 0.80),
             between(q(f"{SBD}/{SPRITES}", "acl"), 0.60, 0.70),
