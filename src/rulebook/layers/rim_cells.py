@@ -20,6 +20,8 @@ Differences from the thesis:
  1. Two heads of communication with a linear map after them, as in the author's code (3.18 prints one head, no map).
  2. Cells switched off at test are gone: they win no input, say nothing and are not drawn. The author's code only hides
     their pictures; that is ``hidden``.
+ 3. Input attention is normalised over the cells first, as thesis 4.3 and the author's code have it; 3.14, 3.16 and 3.21
+    print one softmax per cell, over the inputs.
 """
 
 from __future__ import annotations
