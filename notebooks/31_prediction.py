@@ -394,8 +394,8 @@ if measures:
     figure = seed_points(measures, width=3.6, tilt=True)
     say(
         *told,
-        "So cells that read the feature map and draw each for itself are, on average, ahead of a GRU and of RIMs on both"
-        " worlds, and with slots they fall behind: it is the way through the slots that costs, at this length of"
+        "So cells that read the feature map and draw each for itself are, on average, ahead of a GRU and of RIMs on"
+        " both worlds, and with slots they fall behind: it is the way through the slots that costs, at this length of"
         " training and as far as one seed can tell."
         " The page on ablations asks what the slots do."
         if len(ahead) == len(LADDER) and all(ahead)
