@@ -12,6 +12,7 @@ from rulebook.catalogue import CATALOGUE
 from rulebook.figures.cells import (
     CellTimes,
     attention_maps,
+    cell_roles,
     cell_times,
     centres,
     over_frame,
@@ -38,6 +39,18 @@ A, B, C = Model("a", "3 cells", "2 slots"), Model("b", "6 cells", "2 slots"), Mo
 def closed():
     yield
     plt.close("all")
+
+
+def test_a_cell_stands_where_it_reads_and_draws_and_is_as_large_as_it_is_dear():
+    runs = {"seed 0": ([0.9, 0.2], [0.0, 1.0], [0.5, -0.1])}
+    figure = cell_roles({"Moving MNIST": runs, "Moving Sprites": runs}, xlabel="read", ylabel="drawn")
+    for axis in figure.axes:
+        (points,) = axis.collections
+        assert points.get_offsets().tolist() == [[0.9, 0.0], [0.2, 1.0]]
+        dear, free = points.get_sizes()
+        assert dear > free > 0, "a cell that is no loss still has its point"
+        assert [text.get_text() for text in axis.get_legend().get_texts()] == ["seed 0"]
+    assert [axis.get_title(loc="left") for axis in figure.axes] == ["Moving MNIST", "Moving Sprites"]
 
 
 def test_centres_are_the_middles_of_what_the_encoder_sees():

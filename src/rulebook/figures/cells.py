@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import matplotlib.pyplot as plt
@@ -163,3 +163,25 @@ def over_frame(
     haze = einsum(down, attention, across, "y i, t i j, x j -> t y x")
     tint = rearrange(torch.tensor(to_rgb(colour)), "c -> 1 c 1 1")
     return (DIM * frames + (1 - DIM) * rearrange(haze, "t y x -> t 1 y x") * tint).clamp(0, 1)
+
+
+# ---- Who reads, and who draws ---------------------------------------------------------------------------------------
+
+Roles = tuple[Sequence[float], Sequence[float], Sequence[float]]
+"""Of every cell: what it reads, what it draws, and the share by which the error grows without it."""
+
+
+def cell_roles(panels: Mapping[str, Mapping[str, Roles]], *, xlabel: str, ylabel: str) -> Figure:
+    """One panel per world, one colour per run, one point per cell: the larger, the dearer it is to miss."""
+    figure, axes = plt.subplots(1, len(panels), figsize=(4.3 * len(panels) + 0.2, 4.4), squeeze=False, sharey=True)
+    for axis, (title, runs) in zip(axes[0], panels.items(), strict=True):
+        for i, (name, (read, drawn, cost)) in enumerate(runs.items()):
+            size = 12 + 160 * np.clip(np.asarray(cost, dtype=float), 0, None)
+            axis.scatter(read, drawn, s=size, color=slot_colour(i), alpha=0.75, edgecolor=PAPER, label=name)
+        axis.set_title(title, fontsize=9, loc="left")
+        axis.set(xlabel=xlabel, xlim=(0, 1))
+        axis.margins(y=0.08)
+        axis.legend(loc="upper right", fontsize=7, markerscale=0.6)
+    axes[0][0].set_ylabel(ylabel)
+    figure.tight_layout()
+    return figure
