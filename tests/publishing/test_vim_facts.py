@@ -8,6 +8,7 @@ from rulebook.publishing.vim_facts import (
     beside_the_border,
     border_accuracy,
     listed,
+    right_in_parity,
     whole_steps,
 )
 from rulebook.results import Results
@@ -52,3 +53,10 @@ def test_as_well_means_no_worse_than_the_worst_seed():
 def test_displacements_are_rounded_and_words_are_listed():
     assert whole_steps([[-0.81, 0.88], [0.01, 0.13]]) == {(-1, 1), (0, 0)}
     assert [listed(words) for words in ([], ["a"], ["a", "b"], ["a", "b", "c"])] == ["", "a", "a and b", "a, b and c"]
+
+
+def test_a_ball_is_judged_after_iterations_that_could_bring_it_there():
+    errors = [8, 4, 0, 4, 2, 4, 4]
+    assert right_in_parity(errors, 2) == right_in_parity(errors, 0) == 2  # 0, 2 and 4 after iterations 2, 4 and 6
+    assert right_in_parity(errors, 3) == 4
+    assert right_in_parity(errors, 4) == 3

@@ -60,6 +60,11 @@ class Curve:
     by_seed: Mapping[int, Sequence[float]]
     colour: str
     dashed: bool = False
+    dotted: bool = False
+
+    @property
+    def style(self) -> str:
+        return ":" if self.dotted else "--" if self.dashed else "-"
 
 
 def seed_curves(
@@ -79,7 +84,7 @@ def seed_curves(
     """
     figure, axis = plt.subplots(figsize=size)
     for curve in curves:
-        style = "--" if curve.dashed else "-"
+        style = curve.style
         values = np.array([curve.by_seed[seed] for seed in sorted(curve.by_seed)])
         for line in values:
             axis.plot(x, line, color=curve.colour, linewidth=0.8, alpha=0.55, linestyle=style)

@@ -48,3 +48,9 @@ def whole_steps(displacements: Sequence[Sequence[float]]) -> frozenset[Vector]:
 def listed(words: Sequence[str]) -> str:
     """'a', 'a and b', 'a, b and c'."""
     return " and ".join(filter(None, [", ".join(words[:-1]), *words[-1:]]))
+
+
+def right_in_parity(errors: Sequence[float], away: int) -> float:
+    """Mean error over those iterations after which a ball so many moves away could be right, were it without a move
+    for staying: from the ``away``-th on, every second one; iteration 0 does not count."""
+    return float(np.mean(errors[away or 2 :: 2]))
