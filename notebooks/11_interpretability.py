@@ -250,9 +250,9 @@ if any(shelf.here(entry) for entry in NUMBERS):
                 for entry in as_good
                 if nats[entry] > nats[BOUND4]
             ),
-            "All were trained with the warm-up (D19 of the differences), which makes the Gaussian dear at first, and so",
-            f"may be harder on models that need it. What {listed([f'M = {NUMBERS[entry]}' for entry in few])} would reach",
-            "without it was not tried.",
+            "All were trained with the warm-up (D19 of the differences), which makes the Gaussian dear at first, and",
+            f"so may be harder on models that need it. What {listed([f'M = {NUMBERS[entry]}' for entry in few])} would",
+            "reach without it was not tried.",
         )
 
 # %% [markdown]
@@ -421,8 +421,8 @@ if shelf.here(BOUND4):
                 f"{NAMES[entry]}: of 1000 steps with another ball nearer than 4 pixels (balls are 6 wide),",
                 f"{1000 * near:.0f} lose the ball; of 1000 with the nearest at 4 to 8 pixels, {1000 * beside:.0f};",
                 f"beyond, {1000 * apart:.0f}. Of 1000 steps within 8 pixels of another ball, {one:.0f} lose it where",
-                f"the two colours differ in one of red, green and blue, {two:.0f} where they differ in two, {three:.0f}",
-                "where they differ in all three.",
+                f"the two colours differ in one of red, green and blue, {two:.0f} where they differ in two, and",
+                f"{three:.0f} where they differ in all three.",
             )
     clip = walk.sample(24, seed=4, length=20, split="test")
     found = (searched_moves(walk, clip) == clip.moves[..., 0]).double().mean().item()
