@@ -39,15 +39,17 @@ forms = {
     "compositional, 2 moves": RandomWalk.compositional(2),
     "compositional, 1 to 5 moves": RandomWalk.compositional(1, 5),
     "unseen attributes": RandomWalk.ood_attributes(),
-    "deterministic": RandomWalk.deterministic(),
+    "deterministic, reflect": RandomWalk.deterministic(border="reflect"),
+    "deterministic, torus": RandomWalk.deterministic(),
 }
 
 # %% [markdown]
-# ## Five forms of it
+# ## Its forms
 #
-# *Atomic* is what models train on. *Compositional* makes several moves between two frames, of which only the sum is
-# seen. *Unseen attributes* has shapes, sizes and colours that never occur in training. In the *deterministic* form
-# every ball follows a fixed rule, so the next frame can be known.
+# *Atomic* is what most models train on. *Compositional* makes several moves between two frames, of which only the sum
+# is seen. *Unseen attributes* has shapes, sizes and colours that never occur in training. In the *deterministic* forms
+# every colour has its direction, so the next frame can be known: with *reflect* balls turn back at the border (the
+# world `fixed` of {doc}`20_rivals`), on a *torus* they leave on one side and come in on the other.
 
 # %% tags=["hide-input"]
 rows = [Row(name, world.sample(1, seed=3, length=10, split="test").frames[0]) for name, world in forms.items()]
@@ -99,7 +101,9 @@ shares.round(2)
 # A model that names *one* next frame cannot know which of the four moves comes. The best that it can do is the mean
 # over all of them, and the error which that leaves can be computed from the positions by going through all moves: a
 # floor under every deterministic model, in the unit of VIM's Table 1 (squared error summed over pixels and channels).
-# No paper has it. Beside it: the error of saying that nothing moves.
+# VIM's paper does not give it. Beside it: the error of saying that nothing moves. The floor is exact for every state;
+# its mean over clips is an estimate with a standard error, so on other test clips, as on {doc}`11_interpretability` and
+# {doc}`20_rivals`, it comes out a little higher or lower.
 
 # %% tags=["hide-input"]
 floors = {name: next_frame_floor(world, clips=128, length=6) for name, world in forms.items()}

@@ -27,6 +27,8 @@ from IPython.display import Markdown, display
 from rulebook.figures.curves import learning_curves
 from rulebook.figures.strips import film_strip, slot_rows
 from rulebook.figures.style import use_house_style
+from rulebook.publishing.pages import say
+from rulebook.publishing.values import rounded
 from rulebook.results import Results
 
 use_house_style()
@@ -63,13 +65,38 @@ table.round(3)
 # %% [markdown]
 # ## How it learns
 #
-# The error on validation clips over training, one line per seed. Slots split early; the decay of the learning rate
-# in the second half brings the last factor.
+# The error on validation clips over training, one line per seed: the same few still frames at every look, each from one
+# start.
 
 # %% tags=["hide-input"]
 history = results.histories(ENTRY, profile)
 if len(history):
     figure = learning_curves(history, "error", label="squared error per frame")
+    seen = history[history["split"] == "validation"]
+    told, unsteady = [], []
+    for run in runs:
+        line = seen[seen["seed"] == run.seed].set_index("step")["error"]
+        half = line[line.index <= run.config["training"]["steps"] / 2].iloc[-1]
+        least, last = line.min(), line.iloc[-1]
+        told.append(
+            f"seed {run.seed}: {rounded(half)} at half of the training, at the end {rounded(last)},"
+            f" the least {rounded(least)} (step {line.idxmin()})"
+        )
+        if last > 1.25 * least:
+            frames = run.config["training"].get("validation_clips", 64)
+            unsteady.append(
+                f"Seed {run.seed} ends {rounded(last - least)} above its least, which over {frames} frames is as much"
+                f" as {rounded(frames * (last - least))} on a single one; on test frames, of which there are more, its"
+                f" error is {rounded(run.metrics['error']['value'])}."
+            )
+    say(
+        f"Error per frame, {'; '.join(told)}.",
+        *unsteady,
+        "That a few frames decide, whose balls share a slot at one look and not at another, is our guess."
+        if unsteady
+        else "",
+        "The learning rate falls in the same time; what its decay brings was not told apart from that of more steps.",
+    )
 
 # %% [markdown]
 # ## What the slots hold

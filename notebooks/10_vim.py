@@ -36,8 +36,9 @@ results = Results()
 # ## How it works
 #
 # A frame becomes slots. Every module proposes a next state for every slot; one of them is selected, and decides where
-# the slot goes. A Gaussian update $z$ may add what no module explains. *Prior* and *posterior* differ in one thing:
-# where the query comes from.
+# the slot goes. A Gaussian update $z$ may add what no module explains. *Prior* and *posterior* differ in what they
+# look at: the posterior's query is made from what the slot sees of the next frame, $\hat{x}$, instead of the slot
+# itself, and its Gaussian reads $\hat{x}$ too. Each has networks of its own, for keys, queries and Gaussian.
 
 # %% tags=["hide-input", "exhibit:vim-figure-1"]
 drawing = as_svg(vim_overview())
@@ -48,7 +49,7 @@ display(SVG(drawing))
 
 # %% [markdown]
 # Red is the path of the chosen module. Generation follows the dashed query, inference the solid one, from what the
-# slot reads of the next frame.
+# slot reads of the next frame. That the posterior's Gaussian reads it as well is not drawn.
 
 # %% [markdown]
 # ## Its layers

@@ -49,7 +49,9 @@ from rulebook.figures.places import displacements
 from rulebook.figures.seeds import Measure, seed_points, stacked_shares
 from rulebook.figures.strips import Row, film_strip
 from rulebook.figures.style import SLOT_COLOURS, save, use_house_style
-from rulebook.publishing.pages import Shelf, neat, say
+from rulebook.publishing.pages import Shelf, neat, say, spoken
+from rulebook.publishing.values import rounded
+from rulebook.publishing.vim_facts import as_far_as_seeds, beside_the_border, border_accuracy, listed
 from rulebook.results import Results
 from rulebook.worlds.floors import next_frame_floor
 from rulebook.worlds.search import searched_moves
@@ -123,13 +125,25 @@ if shelf.here(M4):
     )
 
 # %% [markdown]
-# The same over *all* steps, those at the border included, where one move cannot happen and its module is free to mean
-# something else ({doc}`14_beyond`).
+# The same over *all* steps, those at the border included. There one move cannot happen, and no data keep its module
+# from meaning something else ({doc}`14_beyond`). Does it?
 
 # %% tags=["hide-input"]
 if shelf.here(M4):
     figure = heatmaps(matrices(M4, "rule_module_all"))
     say(f"Share on the diagonal, border included: {shelf.spoken(M4, 'rule_accuracy_all')}.")
+    for entry in (M4, BOUND4):
+        border = {run.seed: border_accuracy(run.metrics) for run in shelf.runs(entry)}
+        border = {seed: share for seed, share in border.items() if share is not None}
+        if border:
+            word = beside_the_border(shelf.by_seed(entry, "rule_accuracy_interior"), border)
+            say(
+                f"{NAMES[entry]}: at the border alone {spoken(list(border.values()))}, inside"
+                f" {shelf.spoken(entry, 'rule_accuracy_interior')}.",
+                "So modules mean less at the border."
+                if word == "lower"
+                else "So no module means something else there.",
+            )
 
 # %% [markdown]
 # ## One module, again and again
@@ -217,6 +231,29 @@ if any(shelf.here(entry) for entry in NUMBERS):
         "Where modules are missing, a model must pay elsewhere: in error, or in Gaussian KL.",
         f"Least error + KL here: M = {NUMBERS[best]}." if len(means) > 1 else "",
     )
+    few = [entry for entry in NUMBERS if NUMBERS[entry] < 4 and shelf.here(entry)]
+    if few and shelf.here(BOUND4):
+        nats = {
+            entry: sum(np.mean(list(shelf.by_seed(entry, kl).values())) for kl in ("gaussian_kl", "module_kl"))
+            for entry in (*few, BOUND4)
+        }
+        errors = {entry: shelf.by_seed(entry, "error_10_frames") for entry in (*few, BOUND4)}
+        as_good = [entry for entry in few if as_far_as_seeds(errors[entry], errors[BOUND4], False)]
+        say(
+            "Both KL terms together: "
+            + ", ".join(f"M = {NUMBERS[e]}: {rounded(n)} nats" for e, n in nats.items())
+            + ".",
+            *(
+                f"M = {NUMBERS[entry]} draws as well as M = 4 (error {rounded(np.mean(list(errors[entry].values())))}"
+                f" against {rounded(np.mean(list(errors[BOUND4].values())))}) and pays"
+                f" {rounded(nats[entry] - nats[BOUND4], 2)} nats more for it: KL alone tells them apart."
+                for entry in as_good
+                if nats[entry] > nats[BOUND4]
+            ),
+            "All were trained with the warm-up (D19 of the differences), which makes the Gaussian dear at first, and",
+            f"so may be harder on models that need it. What {listed([f'M = {NUMBERS[entry]}' for entry in few])} would",
+            "reach without it was not tried.",
+        )
 
 # %% [markdown]
 # Who takes which move (Figure 3, right), all seeds, all models. Rows are the true moves. Steps with all four moves
@@ -288,8 +325,8 @@ if shelf.here(M4):
 
 # %% [markdown]
 # And the choice of modules, step by step, where all four moves are possible: how many moves got another module than
-# theirs (by chance, 75 %). A slot that has lost its ball chooses for another one, or for none, until it finds back:
-# what grows with time is not ignorance of the rules but of which slot is whose.
+# theirs (by chance, 75 %). A slot that has lost its ball chooses for another one, or for none, until it finds back.
+# Whether that is what grows with time, or whether rules are missing, is asked next.
 
 # %% tags=["hide-input"]
 if shelf.here(M4):
@@ -338,12 +375,36 @@ if shelf.here(BOUND4):
         for entry in shown
         for run in shelf.runs(entry)
     }
-    display(pd.DataFrame(rows).T.rename_axis(["model", "seed"]).round(3))
+    both = pd.DataFrame(rows).T.rename_axis(["model", "seed"]).round(3)
+    for shown_now in ([LABELS[0], LABELS[1], LABELS[4]], [LABELS[2], LABELS[3]]):
+        display(both[shown_now])
     say(
         f"By the bound alone, M = 4: {shelf.spoken(BOUND4, 'rule_accuracy_interior')} by the posterior,",
         f"{shelf.spoken(BOUND4, 'rule_accuracy_search')} by search. Where search finds what the posterior misses, the",
         "rules were learned and slots draw their balls well enough to be followed; what loses the balls is the",
         "posterior, or the attention that it looks through.",
+    )
+    left = {
+        entry: tuple(100 * (1 - np.mean(list(shelf.by_seed(entry, m).values()))) for m in metrics)
+        for metrics in [("rule_accuracy_interior", "rule_accuracy_search")]
+        for entry in shown
+    }
+    known = [f"*{NAMES[entry]}*" for entry, (posterior, search) in left.items() if search < posterior / 5]
+    unknown = [f"*{NAMES[entry]}*" for entry, (posterior, search) in left.items() if search >= posterior / 5]
+    say(
+        "Moves missed, interior. "
+        + " ".join(
+            f"{NAMES[entry]}: {rounded(posterior, 2)} % by the posterior, {rounded(search, 2)} % by search"
+            f" ({search / posterior:.2f} of it)."
+            for entry, (posterior, search) in left.items()
+        ),
+        f"So for {listed(known)} what grows with time is, for the most part, not ignorance of the rules but of which"
+        " slot is whose."
+        if known
+        else "",
+        f"For {listed(unknown)} search misses a good part too: there modules, or what they draw, fall short as well."
+        if unknown
+        else "",
     )
 
 # %% [markdown]
@@ -357,11 +418,11 @@ if shelf.here(BOUND4):
             near, beside, apart = np.mean(list(shelf.by_seed(entry, "lost_by_distance").values()), axis=0)
             one, two, three = (1000 * x for x in np.mean(list(shelf.by_seed(entry, "lost_by_colour").values()), axis=0))
             say(
-                f"{NAMES[entry]}: of 1000 steps, a slot loses its ball on {1000 * near:.0f} where another ball is",
-                f"nearer than 4 pixels (balls are 6 wide), on {1000 * beside:.0f} at 4 to 8 pixels, and on",
-                f"{1000 * apart:.0f} beyond. Within 8 pixels of another ball: on {one:.0f} of 1000 where the two",
-                f"colours differ in one of red, green and blue, on {two:.0f} where they differ in two, on {three:.0f}",
-                "where they differ in all three.",
+                f"{NAMES[entry]}: of 1000 steps with another ball nearer than 4 pixels (balls are 6 wide),",
+                f"{1000 * near:.0f} lose the ball; of 1000 with the nearest at 4 to 8 pixels, {1000 * beside:.0f};",
+                f"beyond, {1000 * apart:.0f}. Of 1000 steps within 8 pixels of another ball, {one:.0f} lose it where",
+                f"the two colours differ in one of red, green and blue, {two:.0f} where they differ in two, and",
+                f"{three:.0f} where they differ in all three.",
             )
     clip = walk.sample(24, seed=4, length=20, split="test")
     found = (searched_moves(walk, clip) == clip.moves[..., 0]).double().mean().item()
@@ -376,14 +437,16 @@ if shelf.here(BOUND4):
 # a slot claims the middle of its own ball more than a slot of another colour at the same place does, in logits: at 2,
 # nine tenths of the cell are its own; below 0, the other takes more. After still frames, colour counts for much less
 # than place: balls stand in different places, and place is enough. With the bound the margins grow, but one channel at
-# a time: the one that counts most grows fastest, and the last has hardly begun to count when training ends. And where
-# place speaks strongly for the wrong slot, the softmax over slots is saturated and passes no gradient.
+# a time: the one that counts most grows fastest, and the last has hardly begun to count when training ends. Where place
+# speaks for the wrong slot by several logits, the softmax over slots is nearly saturated and passes little gradient; we
+# take this to be why, but gradients were not measured.
 #
 # Of its own dreams the model knows what no frame of the world tells: which slot painted which cell. So, in two last and
 # short stages, the posterior is also asked about transitions that the prior has made up and the decoder has drawn
 # ({doc}`../../vim_code`, *Dreams*). Cross-entropy does not saturate: place counts for less, and the last channel for
 # more. What draws the dreams learns nothing from them, and any posterior keeps the bound a bound. The second stage
-# watches whole clips: only there are balls lost for long, and only who has lost one can learn to find it.
+# watches whole clips, where balls are lost for longer. The stages ran one after the other: what as many more steps on
+# halves of clips would have brought was not tried.
 
 # %% tags=["hide-input"]
 if shelf.here(BOUND4):
@@ -412,8 +475,9 @@ if shelf.here(BOUND4, M4):
     )
 
 # %% [markdown]
-# And is it the dreams, or that there were more steps? *Bound, longer* is the control: the first stage of dreams, step
-# for step and clip for clip, without its dreams. *Dreams begun* is after that first stage, *dreams* after the second.
+# And is it the dreams, or that there were more steps? *Bound, longer* is the control of the first stage, with four
+# modules: step for step and clip for clip, without its dreams. *Dreams begun* is after that first stage, *dreams* after
+# the second, which most numbers above use, and which has no such control; nor has either stage with five modules.
 
 # %% tags=["hide-input"]
 STEPWISE = {
@@ -445,15 +509,77 @@ if shelf.here(*STAGES[4]):
     say(f"Rule accuracy with four modules, interior. {'; '.join(told).capitalize()}.")
 
 # %% [markdown]
+# ### What was tried, and what is left
+#
+# Every change that was made to a finished training: means over the seeds that both have, before and after, and in how
+# many of them it got better.
+
+# %% tags=["hide-input"]
+CHANGES = [
+    (4, BOUND4, "vim-m4-longer/atomic", "more steps of the bound"),
+    (4, BOUND4, "vim-m4-dreams/atomic", "as many steps, with dreams"),
+    (4, "vim-m4-dreams/atomic", M4, "then dreams on whole clips"),
+    (5, BOUND5, "vim-m5-dreams/atomic", "more steps, with dreams"),
+    (5, "vim-m5-dreams/atomic", M5, "then dreams on whole clips"),
+]
+EFFECTS = {
+    "rule_accuracy_interior": ("rule accuracy, interior", 1),
+    "error_5_frames": ("error, 5 frames", -1),
+    "error_20_frames": ("error, 20 frames", -1),
+    "sample_sharpness": ("sharpness of samples", 1),
+}
+
+
+def effect(before, after, metric, sign):
+    """'0.926 → 0.92, better in 1 of 3'."""
+    first, last = shelf.by_seed(before, metric), shelf.by_seed(after, metric)
+    seeds = sorted(set(first) & set(last))
+    better = sum(sign * (last[seed] - first[seed]) > 0 for seed in seeds)
+    then, now = (rounded(float(np.mean([values[seed] for seed in seeds]))) for values in (first, last))
+    return f"{then} → {now}, better in {better} of {len(seeds)}" if seeds else "-"
+
+
+rows = [
+    {"M": modules, "change": what}
+    | {label: effect(before, after, metric, sign) for metric, (label, sign) in EFFECTS.items()}
+    for modules, before, after, what in CHANGES
+    if shelf.here(before, after)
+]
+if rows:
+    display(neat(pd.DataFrame(rows), "tried"))
+AIMS = {
+    "rule_accuracy_interior": ("rule accuracy, interior", 0.98, 1, (M4, M5)),
+    "error_5_frames": ("error over 5 frames", 4.2, -1, (M5,)),
+    "sample_sharpness": ("sharpness of samples", 0.9, 1, (M4, M5)),
+}
+"""What we had set out for, with every seed; the error is the paper's mean."""
+missing = []
+for metric, (label, aim, sign, entries) in AIMS.items():
+    for entry in entries:
+        values = list(shelf.by_seed(entry, metric).values())
+        worst = min(values, key=lambda value: sign * value, default=None)
+        if worst is not None and sign * (worst - aim) < 0:
+            side = "at least" if sign > 0 else "at most"
+            missing.append(f"{label} of *{NAMES[entry]}* ({rounded(worst)}, our aim was {side} {aim:g})")
+if missing:
+    say(
+        f"What still falls short, by its worst seed: {listed(missing)}.",
+        "Not tried, and next in line: the decoder of profile `paper`, which draws at the size of the frame and not at"
+        " half of it, for errors and sharpness; and, with five modules, dreams from early in training on.",
+    )
+
+# %% [markdown]
 # ## Two ways to say where a slot is
 #
 # The paper matches balls to slots by the centre of a slot's *mask*. On a black background nothing asks a slot to give
 # up black pixels, and that centre may lie mid-frame. Weighting the mask by what the slot paints does not have this
-# problem: the figures above use it. Both, for every seed:
+# problem: the figures above use it. A ball has a slot *of its own* if the slot nearest to it in the first frame has its
+# centre on the ball and is nearest to no other ball.
 
 # %% tags=["hide-input"]
 COLUMNS = {
     "no_own_slot": "balls without own slot, by content",
+    "no_own_slot_1_start": "the same from one start of discovery",
     "no_own_slot_by_mask": "balls without own slot, by mask",
     "tracking_error": "position error (pixels), by content",
     "tracking_error_by_mask": "position error (pixels), by mask",
@@ -474,14 +600,25 @@ rows = [
 ]
 table = pd.DataFrame(rows, columns=["model", "seed", "profile", *COLUMNS.values()])
 results.save_table("vim_interpretability", table)
-neat(table[["model", "seed", "profile", *list(COLUMNS.values())[:4]]], "matching")
+MATCHING = list(COLUMNS.values())[:5]
+unowned = [value for entry in NAMES for value in shelf.by_seed(entry, "no_own_slot_by_mask").values()]
+if unowned:
+    usable = max(unowned) < 0.5
+    say(
+        f"By the paper's matching, {100 * min(unowned):.0f} to {100 * max(unowned):.0f} % of the balls have no slot of"
+        " their own.",
+        "" if usable else "So it cannot be used here, on black.",
+        "By content they nearly all have one. Discovery is run from several starts, of which the one is kept that draws"
+        " the first frame best (D10 of the differences); beside it stands what one start would leave.",
+    )
+neat(table[["model", "seed", "profile", *MATCHING]], "matching")
 
 # %% [markdown]
 # ## All numbers
 
 # %% tags=["hide-input"]
 say(shelf.missing(), shelf.made_by())
-neat(table.drop(columns=list(COLUMNS.values())[:4]), "all")
+neat(table.drop(columns=MATCHING), "all")
 
 # %% [markdown]
 # Remake this page: `rulebook notebooks 11_interpretability --force`; `make train` trains those of its runs that are

@@ -25,6 +25,7 @@
 import numpy as np
 import pandas as pd
 import torch
+from IPython.display import display
 
 from rulebook.evaluation.evaluate import load_model
 from rulebook.evaluation.vim import effects
@@ -35,11 +36,13 @@ from rulebook.figures.curves import Curve, seed_curves
 from rulebook.figures.heatmaps import Panel, heatmaps
 from rulebook.figures.places import displacements
 from rulebook.figures.strips import Row, film_strip
-from rulebook.figures.style import SLOT_COLOURS, use_house_style
+from rulebook.figures.style import INK, SLOT_COLOURS, use_house_style
 from rulebook.measures.bases import MOVES_IN_STEPS, bases, sums
 from rulebook.measures.matching import match_slots
-from rulebook.measures.planning import perfect_plan
-from rulebook.publishing.pages import Shelf, neat, say
+from rulebook.measures.planning import moves_away, perfect_plan
+from rulebook.publishing.pages import Shelf, neat, plural, say
+from rulebook.publishing.values import rounded
+from rulebook.publishing.vim_facts import listed, right_in_parity, whole_steps
 from rulebook.results import Results
 
 use_house_style()
@@ -100,9 +103,10 @@ if shelf.here(M4):
 
 # %% [markdown]
 # Why it does not stay down: there is no module for *staying*. A ball that has arrived must move on, and comes back
-# one iteration later. Split by how many moves away the target is, this shows: balls an even number of
-# moves away are right after even iterations, the others after odd ones. The dashed grey line is the mean of a perfect
-# planner on the same balls: at each iteration, the move of one step that leads nearest to the target.
+# one iteration later. Split by how many moves away the target is at least (a ball that went left and right again is 0
+# moves away), this shows: a ball an even number of moves away can be right after even iterations only, the others
+# after odd ones. The dotted black line is the mean of a perfect planner on the same balls: at each iteration, the move
+# of one step that leads nearest to the target.
 
 # %% tags=["hide-input"]
 if shelf.here(M4):
@@ -112,9 +116,11 @@ if shelf.here(M4):
     matching = match_slots(pair, rollout, "content")
     errors = (matching.take(centres) - pair.positions[:, 1:2]).norm(dim=-1)
     parts = refinement_by_distance(errors, pair, config.world.step)
+    away = moves_away(pair.positions[:, 1] - pair.positions[:, 0], config.world.step)
+    balls = {n: int((away == n).sum()) for n in parts}
     curves = [
         Curve(
-            f"{n} move away" if n == 1 else f"{n} moves away",
+            f"{n} {plural('move', n)} away ({balls[n]} balls)",
             {0: line.tolist()},
             SLOT_COLOURS[n % len(SLOT_COLOURS)],
             dashed=n % 2 == 1,
@@ -122,11 +128,26 @@ if shelf.here(M4):
         for n, line in parts.items()
     ]
     perfect = perfect_plan(pair.positions[:, 1] - pair.positions[:, 0], config.world.step, PLAN).mean(dim=(1, 2))
-    curves.append(Curve("all, perfect plan", {0: perfect.tolist()}, SLOT_COLOURS[-1], dashed=True))
-    figure = seed_curves(curves, range(PLAN + 1), xlabel="iteration", ylabel="position error (pixels)")
+    curves.append(Curve("all, perfect plan", {0: perfect.tolist()}, INK, dotted=True))
+    figure = seed_curves(curves, range(PLAN + 1), xlabel="iteration", ylabel="position error (pixels)", size=(7.6, 3.8))
+    _ = figure.axes[0].legend(loc="center left", bbox_to_anchor=(1.0, 0.5), fontsize=8)
+    figure.tight_layout()
+    late = {n: right_in_parity(line.tolist(), n) for n, line in parts.items()}
+    right = [n for n, error in late.items() if error <= config.world.step / 4]
+    short = [n for n in late if n not in right]
+    many = sum(balls[n] for n in short)
     ours = errors.mean(dim=(0, 2))
     say(
         f"Seed {shelf.runs(M4)[0].seed}, {errors.shape[0] * errors.shape[2]} balls; dashed: odd distances.",
+        f"Balls {listed([str(n) for n in right])} moves away are right after iterations of their parity: from the one"
+        f" on that could bring them there, their error is {rounded(max(late[n] for n in right), 2)} pixels or less on"
+        " average."
+        if right
+        else "At no distance are balls right after the iterations of their parity.",
+        f"Those {listed([str(n) for n in short])} moves away ({many} of {sum(balls.values())}) stay"
+        f" {listed([rounded(late[n], 2) for n in short])} pixels short on average: here the plan fails."
+        if short
+        else "",
         f"Over the last iterations a ball's error swings by {shelf.spoken(M4, 'composition_oscillation')} pixels",
         f"per iteration (a move is {config.world.step:g} long). The best of all fixed iterations leaves",
         f"{float(ours[1:].min() / ours[1]):.2f} of the error of the first; for a perfect planner on these balls it is",
@@ -147,7 +168,7 @@ if shelf.here(M4):
         moves = pair.moves[i, 0]
         frames = torch.cat([pair.frames[i, :1], rollout.iterates[i, 0], pair.frames[i, 1:]])
         counts = ", ".join(str(int((ball >= 0).sum())) for ball in moves)
-        rows.append(Row(f"{counts} moves", frames))
+        rows.append(Row(f"{counts} moves made", frames))
     figure = film_strip(rows, size=0.9, heads=["before", *map(str, range(1, PLAN + 1)), "target"])
     say(
         "From left to right every ball should come closer to its place in the last column, one move per column,",
@@ -174,7 +195,7 @@ if shelf.here(VIM2):
 # ### Can single moves be told from pairs at all?
 #
 # All that VIM-2 ever sees is where a ball is after two moves: two steps straight on, one step diagonally, or back where
-# it was. Which sets of displacements lead to exactly these places (and perhaps others) in two steps? They can be
+# it was. Which sets of displacements lead to all of these places, and perhaps to others, in two steps? They can be
 # counted: all sets of so many displacements of at most two steps per axis.
 
 # %% tags=["hide-input"]
@@ -188,7 +209,8 @@ say(
     if diagonals in five
     else "The diagonals are not among them",
     "(left-up, then left-down, is two to the left; left-up and nothing is one step diagonally).",
-    "So five modules can follow every pair of moves without any of them being a move. What then speaks for the moves",
+    "Four modules that fit the pairs would have to be the moves.",
+    "Five modules can follow every pair of moves without any of them being a move. What then speaks for the moves",
     f"is likelihood alone: diagonals and rest also lead to {len(sums(diagonals) - sums(MOVES_IN_STEPS))} places where",
     "no ball ever is.",
 )
@@ -203,16 +225,69 @@ for entry, name in PAIRS.items():
         config, model = load_model(run.path)
         panels[f"{name}\nseed {run.seed}"] = [dots.numpy() for dots in effects(model, config.world)]
         names.append(range(config.model.modules))
+
+
+def fitted(run):
+    """Whether slots are where their balls are, to within half a step on average."""
+    return run.metrics["tracking_error"]["value"] <= run.config["world"].get("step", 4.0) / 2
+
+
+def became(run, name):
+    """What the modules of a run have become, in a sentence."""
+    who = f"VIM-2 with {name} (seed {run.seed})"
+    made = f"{run.metrics['moves_made']['value']:.0f} of the four moves"
+    if not fitted(run):
+        off, error = (rounded(run.metrics[metric]["value"]) for metric in ("tracking_error", "error_10_frames"))
+        return (
+            f"{who} has not fitted its world: its slots are {off} pixels off their balls, more than half a step, and"
+            f" its error over 10 frames is {error} per frame. So it tests nothing ({made} made)."
+        )
+    found = whole_steps(run.metrics["module_displacements"]["value"])
+    if found >= MOVES_IN_STEPS:
+        return f"{who}: the four moves."
+    if found == diagonals:
+        return (
+            f"{who} has learned, to the nearest step, the four diagonals and rest: the other solution, not the moves."
+        )
+    if found in set(bases(len(found))):
+        return f"{who} has learned another of the sets counted above: {made}."
+    return f"{who}: {made}, and, rounded to whole steps, none of the sets counted above."
+
+
+told = [(run, name) for entry, name in PAIRS.items() for run in shelf.runs(entry) if "moves_made" in run.metrics]
 if panels:
     figure = displacements(panels, step=config.world.step, names=names)
+    say(*(became(run, name) for run, name in told))
+    with_four = [run for run, _ in told if run.config["model"]["modules"] == len(MOVES_IN_STEPS) and fitted(run)]
     say(
-        *(
-            f"{name}: single moves that some module makes (of 4), seed by seed: "
-            + ", ".join(str(round(value)) for value in shelf.by_seed(entry, "moves_made").values())
-            + "."
-            for entry, name in PAIRS.items()
-            if shelf.here(entry)
-        )
+        ""
+        if with_four
+        else "Whether four modules single out the moves is not answered: no run of them has fitted yet.",
+        "A single seed shows what can happen, not how often." if len(told) - len(with_four) < 3 else "",
+    )
+
+# %% [markdown]
+# ### What was tried on pairs
+#
+# Every run on pairs that is here: what was changed, and what came of it.
+
+# %% tags=["hide-input"]
+TRIED = {
+    "tracking_error": "position error (pixels)",
+    "error_10_frames": "error per frame, 10 frames",
+    "atomic_rule_accuracy_interior": "rule accuracy on single moves",
+    "moves_made": "single moves made (of 4)",
+}
+rows = [
+    {"trained with": name, "seed": run.seed}
+    | {label: run.metrics[metric]["value"] for metric, label in TRIED.items() if metric in run.metrics}
+    for run, name in told
+]
+if rows:
+    display(neat(pd.DataFrame(rows), "pairs", 2))
+    say(
+        "Next in line: four modules on the full schedule, which would test the count above"
+        + ("; and more seeds with five, to see how often the diagonals win." if len(shelf.runs(VIM2)) < 3 else "."),
     )
 
 # %% [markdown]
@@ -238,7 +313,8 @@ rows = [
 ]
 table = pd.DataFrame(rows, columns=["model", "seed", "profile", *COLUMNS.values()])
 results.save_table("vim_compositionality", table)
-neat(table, "all", 2)
+measured = table[table["model"] == M4.split("/")[0]].dropna(axis="columns", how="all")
+neat(measured.drop(columns="model"), "all", 2) if len(measured) else None
 
 # %% [markdown]
 # Remake this page: `rulebook notebooks 12_compositionality --force`; its runs: `make train`.

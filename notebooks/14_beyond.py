@@ -40,14 +40,25 @@ import torch
 
 from rulebook.clips import MOVES
 from rulebook.evaluation.evaluate import load_model
-from rulebook.evaluation.vim_live import crowd, futures, places, watch
+from rulebook.evaluation.vim_live import (
+    AT_A_WALL,
+    crowd,
+    futures,
+    places,
+    sampled_at_walls,
+    sharpness_parts,
+    watch,
+    world_futures,
+)
 from rulebook.figures.curves import Curve, lines_of_seeds, seed_curves
 from rulebook.figures.heatmaps import Panel, heatmaps, module_order
 from rulebook.figures.places import Choices, choice_maps
 from rulebook.figures.seeds import Measure, move_bars, seed_points
 from rulebook.figures.strips import Row, film_strip
-from rulebook.figures.style import SLOT_COLOURS, use_house_style
+from rulebook.figures.style import MUTED, SLOT_COLOURS, use_house_style
 from rulebook.publishing.pages import Shelf, neat, say, spoken
+from rulebook.publishing.values import rounded
+from rulebook.publishing.vim_facts import as_far_as_seeds, beside_the_border, border_accuracy, listed
 from rulebook.results import Results
 from rulebook.training.config import Training
 
@@ -78,13 +89,30 @@ say(shelf.missing(), shelf.made_by())
 # %% [markdown]
 # ## When are rules identifiable?
 #
-# Where a move cannot happen, the module of that move has nothing to explain there and is free to mean something else:
-# no data speak against it. So the border rule of the world decides. It may turn an impossible move into its opposite
+# Where a move cannot happen, the module of that move has nothing to explain there, and no data keep it from meaning
+# something else. So the border rule of the world may decide. It may turn an impossible move into its opposite
 # (*reflect*), draw again among the possible ones (*redraw*), drop it (*stay*), or have no border (*torus*). And since
-# a module is a function of the slot, position included, start positions matter: on a *lattice* whole columns never
+# a module is a function of the slot, position included, start positions may matter: on a *lattice* whole columns never
 # meet. On the torus balls begin away from the edge, since a ball that is seen in two parts has its centre where it is
 # not, and slots are matched to balls by centres in the first frame.
-#
+
+# %% tags=["hide-input"]
+for entry, name in ((M4, "after dreams"), ("vim-m4/atomic", "by the bound alone")):
+    at_border = {run.seed: border_accuracy(run.metrics, "_search") for run in shelf.runs(entry)}
+    at_border = {seed: share for seed, share in at_border.items() if share is not None}
+    if at_border:
+        inside = shelf.by_seed(entry, "rule_accuracy_search")
+        say(
+            {
+                "higher": "On the full schedule, with *reflect*, modules mean the same moves at the border",
+                "about the same": "On the full schedule, with *reflect*, modules mean the same moves at the border",
+                "lower": "On the full schedule, with *reflect*, modules mean less at the border than inside",
+            }[beside_the_border(inside, at_border)]
+            + f" ({name}): of the steps on which some move is impossible, the module of the true move, found by search,"
+            f" explains {spoken(list(at_border.values()))}; of the others, {spoken(list(inside.values()))}."
+        )
+
+# %% [markdown]
 # Five worlds, several seeds each, so the schedule is a shorter one, the same for all of them. What is asked here is
 # what modules mean, not whether slots hold on to their balls; so modules are chosen by *search*: all of them are
 # drawn, and those count that draw the next frame best ({doc}`../../vim_code`). No truth and no posterior takes part.
@@ -98,7 +126,7 @@ if there:
     ]
     figure = seed_points(measures, width=4.2, tilt=True)
     say(
-        "Left: where every move may happen. Right: border included. The gap between the two is what the border hides.",
+        "Left: where every move may happen. Right: border included. Where the right is lower, the border hides rules.",
         *(
             f"{name}: {spoken(list(shelf.by_seed(entry, 'rule_accuracy_search').values()))} inside,"
             f" {spoken(list(shelf.by_seed(entry, 'rule_accuracy_search_all').values()))} in all."
@@ -122,7 +150,7 @@ for entry, name in there.items():
 if inside:
     own = [f"m{i + 1}" for i in range(inside[0].counts.shape[1])]
     figure = heatmaps([*inside, *border], across=len(inside), columns=own, cell=0.55)
-    say("A diagonal above and none below: learned where it can be learned, arbitrary elsewhere.")
+    say("A diagonal above and none below would mean: learned where it can be learned, arbitrary elsewhere.")
 
 # %% [markdown]
 # And where. Every dot is a ball before its move; the columns are the true moves; the colour is the module that was
@@ -150,8 +178,8 @@ for entry, name in there.items():
 if maps:
     figure = choice_maps(maps, size=config.world.size)
     say(
-        "A map in one colour is a move with one module. Other colours along one edge:",
-        "there the module of an impossible move took over.",
+        "A map in one colour is a move with one module. Other colours along one edge would mean that the module of a",
+        "move that is impossible there took over.",
     )
 
 # %% [markdown]
@@ -190,7 +218,7 @@ neat(identifiability, "worlds")
 drawn = shelf.by_seed(M4, "sampled_moves")
 if drawn:
     bars = {f"seed {seed}": counts for seed, counts in drawn.items()}
-    figure = move_bars(bars, [*MOVES, "no move"], truth=0.25)
+    figure = move_bars(bars, [*MOVES, "no move"], truth=[0.25] * len(MOVES) + [0])
     ends = shelf.by_seed(M4, "sampled_moves_tv_interval")
     say(
         "Bars that stand alike and reach the dashed line: the model knows how likely each move is.",
@@ -199,11 +227,35 @@ if drawn:
     )
 
 # %% [markdown]
+# And at the border? Where one move is impossible, the world turns it into its opposite: a ball should go away from
+# that wall in half of the steps, along it in the other half, and never into it. Whether a ball is at a wall is read
+# off the model's own picture; balls in corners, and those for which half a pixel would make a difference, are left out.
+
+# %% tags=["hide-input"]
+walls = {}
+for run in shelf.runs(M4):
+    config, model = load_model(run.path)
+    if config.world.border == "reflect":
+        walls[run.seed] = sampled_at_walls(model, config.world, 96)
+if walls and all(map(sum, walls.values())):
+    figure = move_bars(
+        {f"seed {seed}": counts for seed, counts in walls.items()}, list(AT_A_WALL), truth=[*AT_A_WALL.values()]
+    )
+    shares = np.array([np.array(counts) / sum(counts) for counts in walls.values()])
+    off = [float(np.abs(share - np.array([*AT_A_WALL.values()])).sum() / 2) for share in shares]
+    say(
+        f"At a wall, total variation from the truth: {spoken(off)}, from {min(map(sum, walls.values()))} or more steps",
+        f"per seed. Away from the wall: {spoken(shares[:, 0].tolist())}; into it: {spoken(shares[:, 2].tolist())}.",
+        "No claim reads these.",
+    )
+
+# %% [markdown]
 # ## What is a sample worth?
 #
 # A single sample of a random walk is wrong almost surely. If samples are diverse and sharp, the best of many comes
-# close to what happened. Left to right: more samples of the same clips. A dotted line marks what copying the first
-# frame scores.
+# closer to what happened. Left to right: more samples of the same clips. How close can it come? *The world itself*
+# draws further walks from the same first states, and is held against the same clips. A dotted line marks what copying
+# the first frame scores.
 
 # %% tags=["hide-input"]
 SAMPLES, LENGTH = 32, 6
@@ -216,10 +268,12 @@ if ahead:
     some = next(iter(ahead.values())).clip.frames
     still = float((some[:, 1:] - some[:, :1]).square().sum(dim=(-3, -2, -1)).mean())
     curve = Curve(
-        "best of n", {seed: [told.best_of(n) for n in steps] for seed, told in ahead.items()}, SLOT_COLOURS[0]
+        "VIM, best of n", {seed: [told.best_of(n) for n in steps] for seed, told in ahead.items()}, SLOT_COLOURS[0]
     )
+    itself = world_futures(config.world, next(iter(ahead.values())).clip, 10 * SAMPLES)
+    world_curve = Curve("the world itself", {0: [itself.best_of(n) for n in steps]}, MUTED)
     figure = seed_curves(
-        [curve],
+        [curve, world_curve],
         steps,
         xlabel=f"samples n ({LENGTH - 1} predicted frames)",
         ylabel="error of the best (per frame)",
@@ -228,7 +282,17 @@ if ahead:
     figure.axes[0].set_xscale("log", base=2)
     figure.axes[0].set_xticks(steps, [str(n) for n in steps])
     first, last = (np.mean([line[place] for line in curve.by_seed.values()]) for place in (0, -1))
-    say(f"From 1 to {SAMPLES} samples the error of the best falls to {last / first:.2f} of its value.")
+    truth = world_curve.by_seed[0]
+    say(
+        f"From 1 to {SAMPLES} samples the error of the best falls from {rounded(first)} to {rounded(last)}, to"
+        f" {last / first:.2f} of its value; for walks of the world itself from {rounded(truth[0])} to"
+        f" {rounded(truth[-1])}, to {truth[-1] / truth[0]:.2f}.",
+        f"So {SAMPLES} samples do not come close to what happened, nor would those of the world."
+        if truth[-1] > truth[0] / 2
+        else "",
+        f"VIM's best lies {100 * abs(last / truth[-1] - 1):.0f} % {'above' if last > truth[-1] else 'below'} the"
+        f" world's ({len(itself.clip.frames)} clips).",
+    )
 
 # %% tags=["hide-input"]
 if ahead:
@@ -249,10 +313,32 @@ if ahead:
         "their mean is what a model that must name *one* future would draw.",
         f"Sharpness of samples on the test clips: {shelf.spoken(M4, 'sample_sharpness')};",
         f"of what the posterior draws of frames that it sees: {shelf.spoken(M4, 'reconstruction_sharpness')}.",
-        "So what falls short of the true frames is the decoder; drawing a future costs no sharpness beyond it."
+        "Drawing a future costs no sharpness beyond that."
         if np.mean(list(shelf.by_seed(M4, "sample_sharpness").values()))
         >= np.mean(list(shelf.by_seed(M4, "reconstruction_sharpness").values()))
-        else "",
+        else "Drawing a future costs some more.",
+    )
+
+# %% [markdown]
+# What falls short of the true frames, then: the drawing, or what moving does to slots? The same test clips, three
+# ways: the first frame, whose slots are just discovered; frames 2 to 10, each *discovered anew* from that frame alone,
+# so that no module has touched its slots; and the same frames after the moves that the posterior chose.
+
+# %% tags=["hide-input"]
+parts = {}
+for run in shelf.runs(M4):
+    config, model = load_model(run.path)
+    parts[run.seed] = sharpness_parts(model, config.world, 32)
+if parts:
+    groups = {name: {seed: part[name] for seed, part in parts.items()} for name in next(iter(parts.values()))}
+    figure = seed_points([Measure("sharpness (1: as the true frames)", groups, {"true frames": 1.0})], width=4.6)
+    anew, moved = (np.mean(list(groups[name].values())) for name in ("discovered anew", "moved by modules"))
+    say(
+        *(f"{name.capitalize()}: {spoken(list(values.values()))}." for name, values in groups.items()),
+        f"So of the {1 - moved:.3f} that frames 2 to 10 lack, {1 - anew:.3f} are lacking without any move, from"
+        f" discovery and drawing; the other {anew - moved:.3f} are what the moves do to slots."
+        if moved < anew < 1
+        else "Moving slots costs no sharpness here.",
     )
 
 # %% [markdown]
@@ -386,7 +472,29 @@ if rows:
     }
     measures = [Measure(kind, values, share=kind != kinds[1]) for kind, values in groups.items()]
     figure = seed_points(measures, xlabel="balls", width=2.9)
-    say("Flat from left to right: what was learned with three balls holds for other numbers of them.")
+    usual, others = "3", ("2", "4", "5")
+    told = {
+        kind: {str(balls): dict(zip(part["seed"], part[kind], strict=True)) for balls, part in table.groupby("balls")}
+        for kind in kinds
+    }
+    rising = {kinds[0]: True, kinds[1]: False, kinds[3]: False}
+    alike = [n for n in others if all(as_far_as_seeds(told[k][n], told[k][usual], up) for k, up in rising.items())]
+    say(
+        f"With {listed(alike)} balls it does as well as with {usual}: no mean is worse than the worst seed there."
+        if alike
+        else "",
+        *(
+            f"With {n} it does worse: "
+            + "; ".join(
+                f"{kind} {rounded(float(np.mean(list(told[kind][n].values()))))}"
+                f" ({usual}: {rounded(float(np.mean(list(told[kind][usual].values()))))})"
+                for kind in rising
+            )
+            + "."
+            for n in others
+            if n not in alike
+        ),
+    )
 
 # %% tags=["hide-input"]
 if strips:

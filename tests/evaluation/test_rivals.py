@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from dataclasses import replace
 
@@ -14,7 +15,9 @@ from rulebook.clips import Clip, Rollout
 from rulebook.evaluation import rivals_live
 from rulebook.evaluation.rivals import binding, mutual_information, prediction, schemata, training, watching
 from rulebook.evaluation.sheet import Sheet
+from rulebook.measures.stability import loss_jumps
 from rulebook.models.gswm import KLS
+from rulebook.results import Run
 from rulebook.worlds.floors import mean_next_frame
 from rulebook.worlds.random_walk import RandomWalk
 
@@ -197,3 +200,31 @@ def test_true_masks_in_cells_of_one_pixel_are_the_true_masks(clip):
     assert coarse.shape == clip.masks.shape
     assert torch.allclose(coarse.sum((-1, -2)), clip.masks.sum((-1, -2)), atol=1e-3)
     assert torch.equal(coarse[..., ::4, ::4], coarse[..., 3::4, 3::4])
+
+
+def test_who_follows_nothing_is_as_far_off_as_balls_move():
+    line = torch.tensor([[10.0, 15.5], [14.0, 15.5], [18.0, 15.5]])
+    clip = Clip(frames=torch.zeros(1, 3, 3, 32, 32), positions=rearrange(line, "time xy -> 1 time 1 xy"))
+    told = rivals_live.idle_errors(clip)
+    assert told["stays where it was in frame 1"] == [4, 8]
+    assert told["always one frame behind"] == [4, 4]
+    assert told["always mid-frame"] == [1.5, 2.5]
+
+
+def test_jumps_are_where_they_are_counted():
+    quiet = [10 + 0.1 * (i % 3) for i in range(40)]
+    losses = [*quiet, 20.0, 21.0, *quiet, 30.0, *quiet[:5]]
+    assert rivals_live.jumps_at(losses) == [40, 82]  # two in a row are one
+    assert len(rivals_live.jumps_at(losses)) == loss_jumps(losses)
+    assert rivals_live.jumps_at(losses[:9]) == rivals_live.jumps_at([50.0, *quiet]) == []
+
+
+def test_jumps_of_a_run_are_told_by_step_and_within_stages(tmp_path):
+    losses = [10 + 0.1 * (i % 3) for i in range(60)]
+    losses[20] = 20.0
+    losses[30:] = [loss + 50 for loss in losses[30:]]  # a new stage: no jump
+    rows = [{"step": 20 * (i + 1), "split": "train", "error": loss} for i, loss in enumerate(losses)]
+    (tmp_path / "history.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    stages = [{"frames": 2, "batch": 1}, {"frames": 4, "batch": 1, "begin": 600}]
+    (tmp_path / "config.yaml").write_text(json.dumps({"training": {"steps": 1200, "stages": stages}}))
+    assert rivals_live.training_jumps(Run(tmp_path, "scoff", "atomic", "laptop", 0), "error") == [420]

@@ -5,7 +5,19 @@ import torch
 
 from rulebook.catalogue import CATALOGUE
 from rulebook.clips import Clip
-from rulebook.evaluation.vim_live import Futures, crossing, crowd, places, refinement_by_distance, watch, with_slots
+from rulebook.evaluation.vim_live import (
+    Futures,
+    crossing,
+    crowd,
+    places,
+    refinement_by_distance,
+    sampled_at_walls,
+    sharpness_parts,
+    wall_moves,
+    watch,
+    with_slots,
+    world_futures,
+)
 from rulebook.evaluation.vim_watch import infer
 from rulebook.models.vim import VIM
 
@@ -65,3 +77,40 @@ def test_errors_are_sorted_by_the_distance_of_the_target():
     errors = torch.tensor([[[4.0, 8.0], [0.0, 4.0]]])
     parts = refinement_by_distance(errors, Clip(frames=torch.zeros(1, 2, 3, 8, 8), positions=positions), 4.0)
     assert {n: line.tolist() for n, line in parts.items()} == {1: [4.0, 0.0], 2: [8.0, 4.0]}
+
+
+def test_further_walks_of_the_world_begin_alike_and_stay_walks():
+    clip = WORLD.sample(3, 0, length=4, split="test")
+    told = world_futures(WORLD, clip, 5)
+    assert told.frames.shape == (5, *clip.frames.shape)
+    assert torch.equal(told.frames[:, :, 0], clip.frames[:, 0].expand(5, -1, -1, -1, -1))
+    assert not torch.equal(told.frames[0, :, -1], told.frames[1, :, -1])
+    assert torch.equal(told.frames, world_futures(WORLD, clip, 5).frames)  # the same seed, the same walks
+    with pytest.raises(ValueError, match="single random moves"):
+        world_futures(WORLD.model_copy(update={"dynamics": "deterministic"}), clip, 1)
+
+
+def test_what_balls_do_at_a_wall_is_told_from_their_places():
+    low, high = WORLD.range_of(WORLD.radius[1])
+    middle, edge = (low + high) / 2, low + 1
+    start = torch.tensor([edge, middle])
+    ways = torch.tensor([[WORLD.step, 0], [0, WORLD.step], [0, -WORLD.step], [-WORLD.step, 0], [0.0, 0]])
+    centres = torch.stack([start.expand(5, 2), start + ways])[None]
+    assert wall_moves(centres, torch.ones(1, 5, dtype=torch.bool), WORLD) == [1, 2, 1, 1]
+    assert wall_moves(centres, torch.zeros(1, 5, dtype=torch.bool), WORLD) == [0] * 4  # no slot of their own
+    for start in ((middle, middle), (edge, edge), (low + WORLD.step - 0.2, middle)):  # inside, a corner, hard to tell
+        still = torch.tensor(start).expand(1, 2, 5, 2)
+        assert wall_moves(still, torch.ones(1, 5, dtype=torch.bool), WORLD) == [0] * 4
+
+
+def test_steps_of_the_world_at_a_wall_are_those_that_the_page_expects():
+    clip = WORLD.sample(64, 0, length=10, split="test")
+    away, along, into, none = wall_moves(clip.positions, torch.ones(64, WORLD.balls, dtype=torch.bool), WORLD)
+    assert into == none == 0
+    assert away / (away + along) == pytest.approx(0.5, abs=0.07)
+
+
+def test_sharpness_and_walls_are_read_off_any_weights(model: VIM):
+    parts = sharpness_parts(model, WORLD, 2, length=3)
+    assert list(parts) == ["first frame", "discovered anew", "moved by modules"] and min(parts.values()) >= 0
+    assert len(sampled_at_walls(model, WORLD, 2, length=3)) == 4

@@ -2,10 +2,12 @@
 
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 import pytest
 
+from rulebook.figures.curves import Curve, learning_curves, seed_curves
 from rulebook.figures.heatmaps import Panel, heatmaps, module_order, row_shares
-from rulebook.figures.seeds import Measure, seed_points, stacked_shares
+from rulebook.figures.seeds import Measure, move_bars, seed_points, stacked_shares
 from rulebook.measures.intervals import mean_interval
 
 COUNTS = np.array(
@@ -66,3 +68,41 @@ def test_shares_beyond_the_expected_modules_have_a_colour_of_their_own():
     red, green, blue, _ = colours[4]
     assert red > blue and red > green
     assert all(colour[2] > colour[0] for colour in colours[:4])
+
+
+def test_what_has_no_expected_number_has_no_red():
+    axis = stacked_shares({"random": {0: [0.4, 0.2, 0.2, 0.1, 0.1]}}, expected=None, what="schema").axes[0]
+    assert all(bar.get_facecolor()[2] > bar.get_facecolor()[0] for bar in axis.patches)
+    assert axis.get_xlabel() == "share of all ball-steps, most used schema first"
+
+
+def test_named_columns_keep_their_order_and_say_what_they_are():
+    axis = heatmaps([Panel("seed 0", COUNTS)], columns=list("abcde"), column_label="schema").axes[0]
+    assert [label.get_text() for label in axis.get_xticklabels()][:5] == list("abcde")
+    assert axis.get_xlabel() == "schema"
+
+
+def test_every_bar_has_its_true_share():
+    axis = move_bars({"seed 0": [60, 40, 0]}, ["a", "b", "c"], truth=[0.5, 0.5, 0.0]).axes[0]
+    truths = [line.get_ydata()[0] for line in axis.lines if line.get_linestyle() == "--"]
+    assert truths == [0.5, 0.5, 0.0]
+
+
+def test_marks_stand_on_the_line_of_their_seed():
+    rows = [
+        {"step": 10 * i, "split": "train", "seed": seed, "error": 5.0 + seed + i} for seed in (0, 1) for i in (1, 2)
+    ]
+    axis = learning_curves(pd.DataFrame(rows), "error", label="error", marks={1: [20]}, split="train").axes[0]
+    marked = [
+        tuple(map(float, line.get_xydata()[0]))
+        for line in axis.lines
+        if line.get_marker() == "v" and len(line.get_xdata())
+    ]
+    assert marked == [(20.0, 8.0)]
+
+
+def test_lines_are_dotted_and_levels_named_where_they_are_asked_to_be():
+    curves = [Curve("plan", {0: [1.0, 2.0]}, "black", dotted=True), Curve("odd", {0: [2.0, 1.0]}, "red", dashed=True)]
+    figure = seed_curves(curves, [0, 1], xlabel="x", ylabel="y", levels={"floor": 1.5}, beside=True)
+    assert [line.get_linestyle() for line in figure.axes[0].get_legend().get_lines()] == [":", "--"]
+    assert figure.axes[0].texts[0].get_position()[0] > 1

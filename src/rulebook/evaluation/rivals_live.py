@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import torch
@@ -10,6 +11,8 @@ from jaxtyping import Float
 
 from rulebook.clips import Clip, Rollout
 from rulebook.layers.glimpse import pixel_centres
+from rulebook.measures.stability import loss_jumps
+from rulebook.results import Run
 from rulebook.worlds.floors import mean_next_frame
 from rulebook.worlds.random_walk import RandomWalk
 
@@ -40,3 +43,38 @@ def known_owners(clip: Clip, side: int) -> Float[torch.Tensor, "clip time object
     assert clip.masks is not None
     cells = reduce(clip.masks, "b t k (h sh) (w sw) -> b t k h w", "mean", sh=side, sw=side)
     return repeat(cells, "b t k h w -> b t k (h sh) (w sw)", sh=side, sw=side)
+
+
+def idle_errors(clip: Clip) -> dict[str, list[float]]:
+    """Position errors of who follows nothing, mean over balls, for frames 2, 3, ...: what a tracker has to beat."""
+    assert clip.positions is not None
+    places, middle = clip.positions, (clip.frames.shape[-1] - 1) / 2
+    guesses = {
+        "stays where it was in frame 1": places[:, :1].expand_as(places[:, 1:]),
+        "always one frame behind": places[:, :-1],
+        "always mid-frame": torch.full_like(places[:, 1:], middle),
+    }
+    return {name: (places[:, 1:] - guess).norm(dim=-1).mean(dim=(0, 2)).tolist() for name, guess in guesses.items()}
+
+
+def jumps_at(losses: Sequence[float], window: int = 10) -> list[int]:
+    """Where ``loss_jumps`` counts: the places of the values at which a jump begins."""
+    begins = []
+    for i in range(window, len(losses)):
+        earlier = max(i - window - 1, 0)
+        before, now = losses[earlier:i], losses[earlier : i + 1]
+        if loss_jumps(now, window=window) > loss_jumps(before, window=window):
+            begins.append(i)
+    return begins
+
+
+def training_jumps(run: Run, term: str) -> list[int]:
+    """The steps at which the jumps of a training begin, each stage of equal clip length by itself."""
+    training, history = run.config["training"], run.history
+    lines = history[history["split"] == "train"]
+    begins = [stage.get("begin", 0) for stage in training["stages"]]
+    found = []
+    for begin, end in zip(begins, [*begins[1:], training["steps"]], strict=True):
+        part = lines[(lines["step"] > begin) & (lines["step"] <= end)]
+        found += [int(part["step"].iloc[i]) for i in jumps_at(part[term].tolist())]
+    return found

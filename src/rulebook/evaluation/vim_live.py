@@ -13,7 +13,7 @@ from einops import rearrange, repeat
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from rulebook.clips import MOVE_VECTORS, MOVES, Clip, Rollout
+from rulebook.clips import MOVE_VECTORS, MOVES, Clip, Rollout, concatenate
 from rulebook.evaluation.vim import known_balls, transferred_choices
 from rulebook.evaluation.vim_watch import STARTS, first_slots, infer
 from rulebook.measures import rules
@@ -23,6 +23,7 @@ from rulebook.measures.planning import moves_away
 from rulebook.measures.sharpness import edge_energy
 from rulebook.models.vim import VIM
 from rulebook.seeds import generator
+from rulebook.worlds import motion
 from rulebook.worlds.random_walk import RandomWalk
 
 
@@ -165,6 +166,71 @@ def futures(model: VIM, world: RandomWalk, clips: int, samples: int, length: int
     for _ in range(samples):
         drawn.append(model.rollout(clip.frames, given=1, noise=noise, starts=STARTS).frames)
     return Futures(clip, 1, torch.stack(drawn))
+
+
+def world_futures(world: RandomWalk, clip: Clip, samples: int, seed: int = 0) -> Futures:
+    """What the world itself might have done with these clips: further walks from their first states."""
+    if (world.dynamics, world.overlap, world.moves_per_step) != ("random", "allow", (1, 1)):
+        raise ValueError("Further walks are drawn for single random moves of balls that may overlap.")
+    assert clip.positions is not None and clip.radii is not None
+    draw = generator(seed, "world futures")
+    drawn = []
+    for _ in range(samples):
+        walk = [clip.positions[:, 0]]
+        for _ in range(clip.length - 1):
+            chances = motion.outcomes(world.legal(walk[-1], clip.radii), world.border)
+            made = motion.pick(chances, torch.randint(motion.TWELFTHS, walk[-1].shape[:-1], generator=draw))
+            walk.append(world.moved(walk[-1], made))
+        drawn.append(world.draw(replace(clip, positions=torch.stack(walk, dim=1))).frames)
+    return Futures(clip, 1, torch.stack(drawn))
+
+
+def sharpness_parts(model: VIM, world: RandomWalk, clips: int, seed: int = 11, length: int = 10) -> dict[str, float]:
+    """Sharpness (1: as the true frames) of the first frame, just discovered; of the later ones, each discovered anew;
+    and of the later ones after the moves that the posterior chose."""
+    clip = world.sample(clips, seed, length=length, split="test")
+    moved = infer(model, clip).frames
+    alone = Clip(frames=rearrange(clip.frames, "clip time c h w -> (clip time) 1 c h w"))
+    anew = rearrange(infer(model, alone).frames, "(clip time) 1 c h w -> clip time c h w", time=length)
+    later = edge_energy(clip.frames[:, 1:])
+    return {
+        "first frame": edge_energy(moved[:, 0]) / edge_energy(clip.frames[:, 0]),
+        "discovered anew": edge_energy(anew[:, 1:]) / later,
+        "moved by modules": edge_energy(moved[:, 1:]) / later,
+    }
+
+
+AT_A_WALL = {"away from the wall": 0.5, "along it": 0.5, "into it": 0.0, "no move": 0.0}
+"""What a ball can do where one move is impossible, and how likely it is if that one becomes its opposite."""
+
+
+def wall_moves(
+    centres: Float[Tensor, "clip time object 2"],
+    counted: Bool[Tensor, "clip object"],
+    world: RandomWalk,
+    clear: float = 0.5,
+) -> list[int]:
+    """How often balls did each of ``AT_A_WALL``. Counted are balls for whose place exactly one move is impossible, also
+    if their centre were ``clear`` pixels off."""
+    low, high = world.range_of(world.radius[1])
+    here = centres[:, :-1]
+    room = torch.stack([here - world.step - low, high - world.step - here], dim=-1).flatten(-2)
+    shut = room < 0
+    plain = (shut.sum(dim=-1) == 1) & (room.abs() > clear).all(dim=-1) & counted[:, None]
+    into = shut.int().argmax(dim=-1)
+    made = displacement_moves(centres, world.step)
+    kind = torch.where(made == into, 2, torch.where(made == into ^ 1, 0, torch.where(made < 0, 3, 1)))
+    return torch.bincount(kind[plain], minlength=len(AT_A_WALL)).tolist()
+
+
+def sampled_at_walls(model: VIM, world: RandomWalk, clips: int, seed: int = 2, length: int = 10) -> list[int]:
+    """``wall_moves`` of futures that the prior makes up from first frames."""
+    clip = world.sample(clips, seed, length=length, split="test")
+    noise = generator(0, "walls")
+    parts = [clip[i : i + 32] for i in range(0, clips, 32)]
+    rollout = concatenate([model.rollout(part.frames, given=1, noise=noise, starts=STARTS) for part in parts])
+    matching = match_slots(clip, rollout, "content")
+    return wall_moves(matching.take(slot_centres(rollout, "content")), matching.own, world)
 
 
 def with_slots(model: VIM, slots: int) -> VIM:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from textwrap import fill
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -12,7 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FormatStrFormatter, LogLocator, MaxNLocator, NullLocator
 
-from rulebook.figures.style import MUTED, SEED_COLOURS
+from rulebook.figures.style import INK, MUTED, SEED_COLOURS
 from rulebook.measures.intervals import mean_interval
 
 
@@ -34,14 +35,20 @@ def learning_curves(
     *,
     label: str,
     levels: Mapping[str, float] | None = None,
+    marks: Mapping[int, Sequence[int]] | None = None,
     split: str = "validation",
 ) -> Figure:
-    """``column`` of the histories against training steps, one line per seed, with named levels to compare to."""
+    """``column`` of the histories against training steps, one line per seed, with named levels to compare to.
+
+    ``marks``: seed -> steps at which a triangle stands on its line.
+    """
     figure, axis = plt.subplots(figsize=(6.4, 3.4))
     chosen = history[history["split"] == split]
     for seed, rows in chosen.groupby("seed"):
         colour = SEED_COLOURS[int(seed) % len(SEED_COLOURS)]  # type: ignore[call-overload]
         axis.plot(rows["step"], rows[column], color=colour, linewidth=1.4, label=f"seed {seed}")
+        marked = rows[rows["step"].isin((marks or {}).get(int(seed), []))]  # type: ignore[call-overload]
+        axis.plot(marked["step"], marked[column], "v", color=colour, markeredgecolor=INK, markersize=8)
     for name, value in (levels or {}).items():
         axis.axhline(value, color=MUTED, linewidth=1, linestyle="--")
         axis.annotate(name, (1, value), xycoords=("axes fraction", "data"), ha="right", va="bottom", color=MUTED)
@@ -60,6 +67,11 @@ class Curve:
     by_seed: Mapping[int, Sequence[float]]
     colour: str
     dashed: bool = False
+    dotted: bool = False
+
+    @property
+    def style(self) -> str:
+        return ":" if self.dotted else "--" if self.dashed else "-"
 
 
 def seed_curves(
@@ -72,14 +84,16 @@ def seed_curves(
     marks: Mapping[str, float] | None = None,
     log: bool = False,
     size: tuple[float, float] = (6.4, 3.4),
+    beside: bool = False,
 ) -> Figure:
     """Every seed as a thin line, their mean as a thick one, its 95 % interval as a band where there are three or more.
 
-    ``levels``: named horizontal lines to compare to; ``marks``: named vertical ones.
+    ``levels``: named horizontal lines to compare to, named to the right of the axis if ``beside``, else on the line;
+    ``marks``: named vertical ones.
     """
     figure, axis = plt.subplots(figsize=size)
     for curve in curves:
-        style = "--" if curve.dashed else "-"
+        style = curve.style
         values = np.array([curve.by_seed[seed] for seed in sorted(curve.by_seed)])
         for line in values:
             axis.plot(x, line, color=curve.colour, linewidth=0.8, alpha=0.55, linestyle=style)
@@ -91,7 +105,13 @@ def seed_curves(
     for name, value in (levels or {}).items():
         axis.axhline(value, color=MUTED, linewidth=1, linestyle=":")
         axis.annotate(
-            name, (1, value), xycoords=("axes fraction", "data"), ha="right", va="bottom", color=MUTED, size=8
+            fill(name, 18) if beside else name,
+            (1.02 if beside else 1, value),
+            xycoords=("axes fraction", "data"),
+            ha="left" if beside else "right",
+            va="center" if beside else "bottom",
+            color=MUTED,
+            size=8,
         )
     for name, value in (marks or {}).items():
         axis.axvline(value, color=MUTED, linewidth=1, linestyle=":")

@@ -106,7 +106,7 @@ def _transition(axis: Axes) -> None:
     box(axis, 8.32, 3.78, 1.25, 0.74, "add $z_t$,\nnormalise")
     arrow(axis, (8.96, 3.78), (9.38, 3.83))
     _slots(axis, 9.6, 3.2, "slots $h_t$")
-    # Where the query comes from is all that tells prior from posterior.
+    # Where the query comes from; that the posterior's Gaussian reads x_hat too is left to the text.
     arrow(axis, (2.5, 4.05), (6.75, 4.28), GIVEN, bend=-0.74, dashed=True)
     axis.text(4.6, 5.95, "query of the prior: the slot itself", ha="center", va="bottom", fontsize=8, color=GIVEN)
     _frame(axis, 4.15, 0.55, 1.3, moved, "next frame $x_t$")

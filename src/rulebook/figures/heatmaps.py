@@ -57,12 +57,14 @@ def heatmaps(
     rows: Sequence[str] = RULES,
     columns: Sequence[str] | None = None,
     row_label: str = "true move",
+    column_label: str = "",
     cell: float = 0.49,
 ) -> Figure:
     """Matrices side by side, as many in a line as fit into the page, or ``across``. Colour: share of the row; in every
     cell the share in percent and the count below.
 
-    Columns are modules, ordered by ``module_order``, unless ``columns`` names them: then they stay where they are.
+    Columns are modules, ordered by ``module_order``, unless ``columns`` names them: then they stay where they are, and
+    ``column_label`` says what they are.
     """
     widest = max(panel.counts.shape[1] for panel in panels)
     lines = [line for panel in panels for line in panel.title.split("\n")]
@@ -81,7 +83,7 @@ def heatmaps(
         axis = figure.add_axes((corner / width, bottom / height, size / width, len(rows) * cell / height))
         _matrix(axis, panel, columns)
         axis.set_yticks(range(len(rows)), rows if column == 0 else [""] * len(rows))
-        axis.set_xlabel("module" if columns is None else "")
+        axis.set_xlabel("module" if columns is None else column_label)
         if column == 0 and row_label:
             axis.set_ylabel(row_label, color=MUTED, fontsize=8)
     return figure

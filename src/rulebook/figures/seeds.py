@@ -90,7 +90,9 @@ def _points(axis: Axes, measure: Measure, wrapped: bool) -> None:
         axis.set_ylim(0, max(1.05 * axis.get_ylim()[1], 1e-9))
 
 
-def stacked_shares(groups: Mapping[str, Mapping[int, Sequence[float]]], *, expected: int = 4) -> Figure:
+def stacked_shares(
+    groups: Mapping[str, Mapping[int, Sequence[float]]], *, expected: int | None = 4, what: str = "module"
+) -> Figure:
     """Per group and seed one bar: the shares of all modules, largest first; those beyond ``expected`` in red."""
     bars = [(group, seed, shares) for group, seeds in groups.items() for seed, shares in sorted(seeds.items())]
     figure, axis = plt.subplots(figsize=(7.2, 0.27 * len(bars) + 0.95))
@@ -103,21 +105,23 @@ def stacked_shares(groups: Mapping[str, Mapping[int, Sequence[float]]], *, expec
         last = group
         begin = 0.0
         for rank, share in enumerate(shares):
-            colour = blues[rank % len(blues)] if rank < expected else reds[(rank - expected) % len(reds)]
+            usual = expected is None or rank < expected
+            colour = blues[rank % len(blues)] if usual else reds[(rank - (expected or 0)) % len(reds)]
             axis.barh(y, share, left=begin, height=0.8, color=colour, edgecolor="white", linewidth=0.6)
             begin += share
         ticks.append((y, f"{group}, seed {seed}"))
         y += 1
     axis.set_yticks([place for place, _ in ticks], [name for _, name in ticks])
     axis.invert_yaxis()
-    axis.set(xlim=(0, 1), xlabel=f"share of all ball-steps, most used module first; red: beyond the first {expected}")
+    beyond = "" if expected is None else f"; red: beyond the first {expected}"
+    axis.set(xlim=(0, 1), xlabel=f"share of all ball-steps, most used {what} first{beyond}")
     axis.grid(axis="y", visible=False)
     figure.tight_layout()
     return figure
 
 
-def move_bars(counts: Mapping[str, Sequence[int]], names: Sequence[str], *, truth: float) -> Figure:
-    """Shares of sampled moves, one bar per move and run, with 95 % binomial intervals and the true share as a line."""
+def move_bars(counts: Mapping[str, Sequence[int]], names: Sequence[str], *, truth: Sequence[float]) -> Figure:
+    """Shares of sampled moves, one bar per move and run, with 95 % binomial intervals and the true shares as lines."""
     figure, axis = plt.subplots(figsize=(6.8, 3.1))
     width = 0.8 / len(counts)
     for i, (label, values) in enumerate(counts.items()):
@@ -127,8 +131,9 @@ def move_bars(counts: Mapping[str, Sequence[int]], names: Sequence[str], *, trut
         place = np.arange(len(names)) + (i - (len(counts) - 1) / 2) * width
         axis.bar(place, share, width * 0.92, color=seed_colour(i), alpha=0.75, label=label)
         axis.errorbar(place, share, half, fmt="none", ecolor=INK, elinewidth=1, capsize=2)
-    axis.plot([-0.5, 3.5], [truth] * 2, color=INK, linewidth=1.2, linestyle="--", label="true share")
-    axis.plot([3.5, len(names) - 0.5], [0, 0], color=INK, linewidth=1.2, linestyle="--")
+    for i, true in enumerate(truth):
+        label = "" if i else "true share"
+        axis.plot([i - 0.5, i + 0.5], [true] * 2, color=INK, linewidth=1.2, linestyle="--", label=label)
     axis.set_xticks(range(len(names)), names)
     axis.set(ylabel="share of sampled ball-steps", ylim=(0, None))
     axis.grid(axis="x", visible=False)

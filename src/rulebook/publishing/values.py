@@ -13,6 +13,7 @@ from rulebook.claims import CLAIMS, METRICS, VERDICTS, judge_all
 from rulebook.claims.claim import number
 from rulebook.claims.rules import Summary
 from rulebook.exhibits import EXHIBITS, in_book
+from rulebook.publishing.vim_facts import border_accuracy
 from rulebook.results import Results
 
 NOT_YET = "not measured yet"
@@ -51,6 +52,8 @@ def _of_entry(entry: str, results: Results) -> dict[str, Any]:
     for name in sorted(names):
         found = [number(run.metrics[name]["value"]) for run in runs if is_number(run.metrics.get(name))]
         values[name] = _spoken(found, profile)
+    border = [border_accuracy(run.metrics) for run in runs]
+    values["rule_accuracy_border"] = _spoken([share for share in border if share is not None], profile)
     return values
 
 
