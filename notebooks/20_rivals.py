@@ -515,16 +515,17 @@ drawn = dict.fromkeys([SCOFF, SCOFF_FIXED, *(entry for entry, seeds in jumps.ite
 for entry in drawn:
     history = results.histories(entry, shelf.runs(entry)[0].profile) if shelf.here(entry) else pd.DataFrame()
     if len(history):
-        at = (
-            {SCOFF: {"floor": value(entry, "floor_5_frames")}, SCOFF_FIXED: {"floor, random moves": loose}}[entry]
-            if entry in (SCOFF, SCOFF_FIXED)
-            else {}
-        )
+        at = {"floor": value(SCOFF, "floor_5_frames")} if entry == SCOFF else {}
+        at |= {"floor, random moves": loose} if entry == SCOFF_FIXED else {}
         term, what = ("nll", "negative log likelihood") if "nll" in history else ("error", "training error")
-        found = {run.seed: training_jumps(run, term) for run in shelf.runs(entry)}
+        found = {}
+        for run in shelf.runs(entry):
+            lines = run.history[run.history["split"] == "train"]
+            losses = dict(zip(lines["step"].tolist(), lines[term].tolist(), strict=True))
+            found[run.seed] = training_jumps(run.config["training"], losses)
         figure = learning_curves(history, term, label=f"{what}, {entry}", levels=at, marks=found, split="train")
-if drawn:
-    say("Triangles: jumps. Every run with a jump is drawn.")
+if any(shelf.here(entry) for entry in drawn):
+    say("Triangles: jumps. Every run with a jump is drawn, and the others of the same entry.")
 
 # %% [markdown]
 # ## Figure 4: following compositions never seen

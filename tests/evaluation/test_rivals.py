@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from dataclasses import replace
 
@@ -17,7 +16,6 @@ from rulebook.evaluation.rivals import binding, mutual_information, prediction, 
 from rulebook.evaluation.sheet import Sheet
 from rulebook.measures.stability import loss_jumps
 from rulebook.models.gswm import KLS
-from rulebook.results import Run
 from rulebook.worlds.floors import mean_next_frame
 from rulebook.worlds.random_walk import RandomWalk
 
@@ -219,12 +217,10 @@ def test_jumps_are_where_they_are_counted():
     assert rivals_live.jumps_at(losses[:9]) == rivals_live.jumps_at([50.0, *quiet]) == []
 
 
-def test_jumps_of_a_run_are_told_by_step_and_within_stages(tmp_path):
+def test_jumps_of_a_run_are_told_by_step_and_within_stages():
     losses = [10 + 0.1 * (i % 3) for i in range(60)]
     losses[20] = 20.0
     losses[30:] = [loss + 50 for loss in losses[30:]]  # a new stage: no jump
-    rows = [{"step": 20 * (i + 1), "split": "train", "error": loss} for i, loss in enumerate(losses)]
-    (tmp_path / "history.jsonl").write_text("\n".join(map(json.dumps, rows)))
     stages = [{"frames": 2, "batch": 1}, {"frames": 4, "batch": 1, "begin": 600}]
-    (tmp_path / "config.yaml").write_text(json.dumps({"training": {"steps": 1200, "stages": stages}}))
-    assert rivals_live.training_jumps(Run(tmp_path, "scoff", "atomic", "laptop", 0), "error") == [420]
+    by_step = {20 * (i + 1): loss for i, loss in enumerate(losses)}
+    assert rivals_live.training_jumps({"steps": 1200, "stages": stages}, by_step) == [420]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 import torch
 from einops import reduce, repeat
@@ -12,7 +13,6 @@ from jaxtyping import Float
 from rulebook.clips import Clip, Rollout
 from rulebook.layers.glimpse import pixel_centres
 from rulebook.measures.stability import loss_jumps
-from rulebook.results import Run
 from rulebook.worlds.floors import mean_next_frame
 from rulebook.worlds.random_walk import RandomWalk
 
@@ -68,13 +68,12 @@ def jumps_at(losses: Sequence[float], window: int = 10) -> list[int]:
     return begins
 
 
-def training_jumps(run: Run, term: str) -> list[int]:
-    """The steps at which the jumps of a training begin, each stage of equal clip length by itself."""
-    training, history = run.config["training"], run.history
-    lines = history[history["split"] == "train"]
+def training_jumps(training: Mapping[str, Any], losses: Mapping[int, float]) -> list[int]:
+    """The steps at which the jumps of a training begin, each stage of equal clip length by itself; ``losses``: by step,
+    in order."""
     begins = [stage.get("begin", 0) for stage in training["stages"]]
     found = []
     for begin, end in zip(begins, [*begins[1:], training["steps"]], strict=True):
-        part = lines[(lines["step"] > begin) & (lines["step"] <= end)]
-        found += [int(part["step"].iloc[i]) for i in jumps_at(part[term].tolist())]
+        steps = [step for step in losses if begin < step <= end]
+        found += [steps[i] for i in jumps_at([float(losses[step]) for step in steps])]
     return found
