@@ -140,9 +140,7 @@ if shelf.here(M4):
             say(
                 f"{NAMES[entry]}: at the border alone {spoken(list(border.values()))}, inside"
                 f" {shelf.spoken(entry, 'rule_accuracy_interior')}.",
-                "So modules mean less at the border."
-                if word == "lower"
-                else "So no module means something else there.",
+                "So modules mean less at the border." if word == "lower" else "So modules mean the same moves there.",
             )
 
 # %% [markdown]
