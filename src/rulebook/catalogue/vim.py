@@ -138,8 +138,8 @@ def longer(profile: Profile) -> Training:
 
 
 def dreaming_on(profile: Profile) -> Training:
-    """More dreams, at half the rate, on whole clips: only there are balls lost for long, and only who has lost one can
-    learn to find it."""
+    """More dreams, at half the rate, on whole clips: there balls are lost for long. More steps on halves of clips, in
+    place of these, were not tried."""
     whole = {
         "smoke": Stage(frames=6, batch=2),
         "laptop": Stage(frames=20, batch=4),
