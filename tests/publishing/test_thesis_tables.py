@@ -15,6 +15,7 @@ from rulebook.publishing.thesis_tables import (
     compared,
     described,
     floor_lines,
+    folded,
     label,
     line,
     prediction_table,
@@ -142,3 +143,17 @@ def test_single_norm_rows_have_a_twin_that_differs_in_nothing_else():
             twin = CATALOGUE.entries[both].recipes[profile].model
             cells = twin.cells.model_copy(update={"renormalise": False})
             assert recipe.model == twin.model_copy(update={"cells": cells})
+
+
+def test_pages_fold_tables_of_predictions_and_lose_no_number(add_run, tmp_path):
+    for seed, mse in enumerate((20.0, 22.0)):
+        folder = add_run(f"{GRU}/laptop/s{seed}", mse=mse, ssim=0.8, f1=0.5, parameters=1000, multiply_adds=2e6)
+        (folder / "weights.safetensors").touch()
+        (folder / "provenance.json").write_text("{}")
+        (folder / "config.yaml").write_text("world: {size: 32}\n")
+    table = prediction_table(Shelf(Results(tmp_path), GRU, RIMS), GRU, RIMS)
+    page = folded(table)
+    assert len(page.columns) == len(table.columns) - 2
+    assert page["decoder, modules"].tolist() == ["CAT", "CAT 6"]
+    assert page["MSE"].tolist() == ["21<br><small>20, 22</small>", "-"]
+    assert folded(page).equals(page), "other tables stay as they are"

@@ -214,11 +214,28 @@ def millions(value: float) -> str:
 
 
 def styled(table: pd.DataFrame, name: str) -> Styler:
-    """A neat table, its sentences to the left."""
+    """A neat table, folded to the width of a page, its sentences to the left."""
+    table = folded(table)
     words = [column for column in table.columns if column in PROSE]
     style = neat(table, name)
     left = [{"selector": "", "props": [("text-align", "left")]}]
     return style.set_table_styles(dict.fromkeys(words, left), overwrite=False) if words else style
+
+
+def folded(table: pd.DataFrame) -> pd.DataFrame:
+    """A table of predictions with fewer columns, as pages have room for: the parts of a model in one, and below the
+    mean of MSE every seed, where there are several. Files of tables keep all columns."""
+    if not {"model", "decoder", "modules", "MSE", "every seed"} <= set(table.columns):
+        return table
+
+    def parts(row: pd.Series) -> str:
+        return " ".join(part for part in (row["decoder"], row["modules"]) if part != "-") or "-"
+
+    def error(row: pd.Series) -> str:
+        return f"{row['MSE']}<br><small>{row['every seed']}</small>" if "," in row["every seed"] else row["MSE"]
+
+    table = table.assign(decoder=table.apply(parts, axis=1), MSE=table.apply(error, axis=1))
+    return table.drop(columns=["modules", "every seed"]).rename(columns={"decoder": "decoder, modules"})
 
 
 def differing(style: Styler, reference: str, *columns: str) -> Styler:
