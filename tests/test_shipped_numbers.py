@@ -31,7 +31,7 @@ def shape(definition: str) -> str:
 def test_shipped_numbers_of_one_name_mean_one_thing(repository):
     runs = [run for run in Results(repository).all if run.profile != "smoke" and run.metrics]
     assert len(runs) > 50
-    assert not measured_otherwise(runs), "evaluate these runs again; those without weights must be trained anew"
+    assert not measured_otherwise(runs), "evaluate these anew (those without weights: 'rulebook slim --help')"
 
 
 def test_a_number_that_is_measured_otherwise_is_found(tmp_path, add_run):

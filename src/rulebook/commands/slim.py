@@ -4,7 +4,8 @@
 
 A checkout must stay small enough to clone. A run keeps its metrics, its history and the sha256 of the weights that they
 were measured on; it counts as trained and evaluated. Only what is evaluated by the code of today is slimmed, and
-nothing that another run starts from. To have weights again, train the run anew under another --root.
+nothing that another run starts from. To have weights again, train the run anew under another --root; or, where git
+once held them, bring weights.safetensors and manifest.json back from the commit before, evaluate, and slim once more.
 """
 
 from __future__ import annotations
