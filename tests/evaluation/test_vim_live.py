@@ -7,6 +7,7 @@ from rulebook.catalogue import CATALOGUE
 from rulebook.clips import Clip
 from rulebook.evaluation.vim_live import (
     Futures,
+    around_the_edge,
     crossing,
     crowd,
     places,
@@ -54,6 +55,27 @@ def test_places_tell_where_a_move_began(model: VIM):
     assert len(found.moves) == 3 * 3 * 3
     assert torch.equal(found.positions[:3], seen.clip.positions[0, 0])
     assert torch.equal(found.moves[:3], seen.clip.moves[0, 0, :, 0])
+
+
+def test_every_step_on_a_torus_belongs_to_one_stage_of_its_ball(model: VIM):
+    torus = CATALOGUE.entries["vim-m4/torus"].world
+    seen = watch(model, torus, 24, length=16)
+    stages = around_the_edge(seen, torus)
+    assert torch.equal(sum(stages.values()), seen.counts())
+    assert all(int(counts.sum()) for counts in stages.values())
+
+
+def test_a_ball_in_the_middle_has_not_reached_the_edge(model: VIM):
+    torus = CATALOGUE.entries["vim-m4/torus"].world
+    seen = watch(model, torus, 2, length=5)
+    x = torch.tensor([16.0, 24, 30, 2, 6])  # whole, whole, cut, cut on the other side, whole there
+    seen.clip.positions[:] = torch.stack([x, torch.full((5,), 16.0)], dim=-1)[None, :, None]
+    stages = {name: int(counts.sum()) for name, counts in around_the_edge(seen, torus).items()}
+    counted = int(seen.counts().sum()) // 4
+    assert list(stages.values()) == [counted, 3 * counted, 0, 0]
+    seen.clip.positions[:, 4] = seen.clip.positions[:, 3] = torch.tensor([6.0, 16.0])
+    stages = {name: int(counts.sum()) for name, counts in around_the_edge(seen, torus).items()}
+    assert list(stages.values()) == [counted, 2 * counted, 0, counted]
 
 
 def test_crossing_starts_on_the_far_side(model: VIM):

@@ -70,7 +70,12 @@ def with_mlp(profile: Profile, fixed: bool) -> Training:
 
 def scoff(schemata: int, file: int, *, mlp: bool = False, fixed: bool = False) -> dict[Profile, Recipe]:
     """SCOFF, or RIM where there is one schema, in the three profiles."""
-    cost = {"smoke": "2 seconds of one core", "laptop": "30 minutes of one core", "paper": "10 minutes of one H200"}
+    core = "45" if mlp else "30"
+    cost = {
+        "smoke": "2 seconds of one core",
+        "laptop": f"{core} minutes of one core",
+        "paper": "10 minutes of one H200",
+    }
     return {
         profile: Recipe(
             SCOFFSpec(
@@ -169,7 +174,7 @@ def gswm(propagations: int) -> dict[Profile, Recipe]:
     models: dict[Profile, GSWMSpec] = {"smoke": SMOKE_GSWM, "laptop": LAPTOP_GSWM, "paper": PAPER_GSWM}
     cost: dict[Profile, str] = {
         "smoke": "2 seconds of one core",
-        "laptop": "40 minutes of one core" if propagations == 1 else "20 minutes of one core",
+        "laptop": "50 minutes of one core" if propagations == 1 else "45 minutes of one core",
         "paper": "30 minutes of one H200" if propagations == 1 else "15 minutes of one H200",
     }
     return {

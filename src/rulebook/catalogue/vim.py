@@ -186,7 +186,7 @@ def recipes(
     cost = {"smoke": "4 seconds of one core", "laptop": "35 minutes of one core", "paper": "10 minutes of one H200"}
     expected = "error 4 to 8 over 10 frames; interior rule accuracy 0.98 with 4 modules or more"
     if schedule is not training:
-        cost |= {"laptop": "10 minutes of one core", "paper": "5 minutes of one H200"}
+        cost |= {"laptop": "25 minutes of one core", "paper": "5 minutes of one H200"}
         expected = "four rules, if they can be found: accuracy 0.95 where modules are searched by drawing"
     return {
         profile: Recipe(
@@ -232,7 +232,7 @@ def without_slot_stage(catalogue: Catalogue, profile: Profile, recipe: Recipe) -
     """The recipe over as many more steps as it takes to see the frames of the slot stage too (A.2)."""
     stills = catalogue.entries["slot-ae/atomic"].recipes[profile].training.frames_seen
     seen = recipe.training.frames_seen
-    cost = {"smoke": "8 seconds of one core", "laptop": "25 minutes of one core", "paper": "12 minutes of one H200"}
+    cost = {"smoke": "8 seconds of one core", "laptop": "60 minutes of one core", "paper": "12 minutes of one H200"}
     return replace(recipe, training=recipe.training.stretched((stills + seen) / seen), cost=cost[profile])
 
 

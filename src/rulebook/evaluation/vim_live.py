@@ -93,6 +93,26 @@ def places(seen: Watched) -> Places:
     return Places(clip.positions[:, :-1][kept], moves[kept], chosen[kept])
 
 
+def around_the_edge(seen: Watched, world: RandomWalk) -> dict[str, Int[Tensor, "rule module"]]:
+    """Choices in a world without a border, by what a ball has met: not yet the edge of the frame, the edge that cuts
+    its picture in two, and then, whole again, this side or the other. Matched in frame 1, where all balls are whole."""
+    positions = seen.clip.positions
+    assert positions is not None
+    radius = world.radius[1]
+    cut = ((positions < radius - 0.5) | (positions > world.size - 0.5 - radius)).any(dim=-1)
+    reached = cut.cummax(dim=1).values[:, 1:]
+    during = cut[:, 1:] | cut[:, :-1]
+    leaps = positions.diff(dim=1).abs().amax(dim=-1) > world.size / 2
+    across = leaps.cummax(dim=1).values
+    stages = {
+        "before they reach the edge": ~reached,
+        "while the edge cuts them in two": during,
+        "whole again on the same side": reached & ~during & ~across,
+        "whole again on the other side": reached & ~during & across,
+    }
+    return {stage: seen.counts(which) for stage, which in stages.items()}
+
+
 @dataclass(frozen=True)
 class Transfer:
     """Objects never seen, the known balls that they drive, and what those balls did."""
