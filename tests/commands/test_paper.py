@@ -80,6 +80,18 @@ def test_a_run_that_broke_is_packed_once_with_what_there_is_to_see(tmp_path, cap
     assert not list((tmp_path / "again").iterdir())
 
 
+def test_a_run_that_broke_is_tried_again_only_when_asked(tmp_path, capsys):
+    assert main(["train", SMOKE, "--root", str(tmp_path / "runs"), "--device", "cpu", "--minutes", "0"]) == 0
+    (tmp_path / "runs" / SMOKE / "broken.json").write_text('{"step": 7, "why": "The loss is no number."}')
+    assert paper(tmp_path, "--only", SMOKE) == 0
+    out = capsys.readouterr().out
+    assert f"First: {SMOKE} at step 7: The loss is no number." in out and "--again" in out
+    assert "started" not in out and "0 of 1 runs" in out
+    assert paper(tmp_path, "--only", SMOKE, "--again") == 0
+    out = capsys.readouterr().out
+    assert "started" in out and "1 of 1 runs" in out
+
+
 def test_earlier_stages_come_first():
     staged = [run for run in CATALOGUE.runs("paper") if run.start_from]
     for run in staged:

@@ -72,18 +72,22 @@ def test_a_disk_without_room_for_the_trace_does_not_hide_why(go, folder, monkeyp
     assert read_broken(folder) is None
 
 
-def test_a_broken_weight_is_never_saved(go, folder, monkeypatch):
-    """A gradient can break where the loss does not; the step that saves looks at the weights."""
+@pytest.mark.parametrize(
+    "value, what", [(float("nan"), "not a finite number"), (1e5, r"beyond half precision \(65504\)")]
+)
+def test_a_broken_weight_is_never_saved(go, folder, monkeypatch, value, what):
+    """A gradient can break where the loss does not; the step that saves looks at the weights. One that no shipped file
+    can hold would else be met at the very end, when all is trained."""
     step = torch.optim.Adam.step
     calls = iter(range(1000))
 
     def broken(self):
         step(self)
         if next(calls) == 19:
-            self.param_groups[0]["params"][0].data.fill_(float("nan"))
+            self.param_groups[0]["params"][0].data.fill_(value)
 
     monkeypatch.setattr(torch.optim.Adam, "step", broken)
-    with pytest.raises(Fault, match=r"Weight '.*' .* not a finite number after step 19"):
+    with pytest.raises(Fault, match=rf"Weight '.*' .* is {what} after step 19"):
         go()
     assert checkpoints.load(folder)["step"] == 10
     assert read_broken(folder)["step"] == 19

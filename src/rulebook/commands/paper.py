@@ -42,6 +42,7 @@ def paper(
     also: Path | None = None,
     out: Path = Path("data/archives"),
     carry_checkpoints: bool = False,
+    again: bool = False,
     megabytes: float = 16,
     archives: int = 8,
 ) -> int:
@@ -57,6 +58,7 @@ def paper(
         also: Another folder of finished runs: they are linked into the root and not trained again.
         out: Folder of the archives.
         carry_checkpoints: Pack the checkpoints of unfinished runs too, so that another machine can go on.
+        again: Try runs once more that broke in an earlier call; else they are left where they broke.
         megabytes: Largest size of an archive.
         archives: Largest number of archives of one call.
     """
@@ -68,7 +70,7 @@ def paper(
         if not also.is_dir():
             raise Fault(f"There is no folder {shown(also)}: --also names one with runs that are finished already.")
         link_finished(wanted, root, also)
-    crew = Crew(wanted, root, choose_device(device), parallel)
+    crew = Crew(wanted if again else unbroken(wanted, root), root, choose_device(device), parallel)
     failures = crew.work(started + 60 * minutes)
     pack_finished(wanted, root, out, megabytes, archives, carry_checkpoints)
     missing = [run.name for run in wanted if read_provenance(root / run.name) is None]
@@ -106,12 +108,31 @@ def link_finished(runs: list[RunConfig], root: Path, also: Path) -> None:
                 place.symlink_to(other.resolve(), target_is_directory=True)
 
 
+def is_broken(folder: Path) -> bool:
+    """Whether the run broke, and has not got past that place since."""
+    return read_broken(folder) is not None and read_provenance(folder) is None
+
+
+def unbroken(runs: list[RunConfig], root: Path) -> list[RunConfig]:
+    """The runs without those that broke in an earlier call: from the same checkpoint most would break again."""
+    broken = [run.name for run in runs if is_broken(root / run.name)]
+    if broken:
+        told_of = read_broken(root / broken[0])
+        assert told_of is not None
+        print(
+            f"{len(broken)} run(s) broke in an earlier call and are left as they are; --again tries them once more. "
+            f"First: {broken[0]} at step {told_of['step']}: {told_of['why']}",
+            flush=True,
+        )
+    return [run for run in runs if run.name not in broken]
+
+
 def pack_finished(
     runs: list[RunConfig], root: Path, out: Path, megabytes: float, most: int, carry_checkpoints: bool
 ) -> None:
     """Archives of what this machine trained (the runs that have a checkpoint, or broke) and has not packed yet."""
     trained = [run.name for run in runs if (root / run.name / LAST).exists()]
-    broken = [run.name for run in runs if read_broken(root / run.name) and read_provenance(root / run.name) is None]
+    broken = [run.name for run in runs if is_broken(root / run.name)]
     finished = [name for name in trained if read_provenance(root / name) is not None]
     fresh = [name for name in finished if not is_packed(root / name)]
     done = pack(root, fresh, (*SHIPPED, *OPTIONAL), out, megabytes=megabytes, most=most)

@@ -33,6 +33,8 @@ from rulebook.training.settings import differences, plain, read_yaml, to_yaml, w
 CONFIG, HISTORY, WEIGHTS = "config.yaml", "history.jsonl", "weights.safetensors"
 MANIFEST, PROVENANCE, LOCK = "manifest.json", "provenance.json", "run.lock"
 BROKEN = "broken.json"
+LARGEST = torch.finfo(torch.half).max
+"""The largest number that shipped weights can hold."""
 
 
 def lock(folder: Path, run: str) -> IO[str]:
@@ -245,7 +247,7 @@ def pack_weights(model: nn.Module) -> bytes:
         if value.is_floating_point():
             half = value.detach().half()
             if not half.isfinite().all():
-                raise Fault(f"Weight '{name}' has values beyond half precision (65504) and cannot be shipped.")
+                raise Fault(f"Weight '{name}' has values beyond half precision ({LARGEST:g}) and cannot be shipped.")
             value = half
         small[name] = value.detach().cpu().contiguous().clone()
     return safetensors.torch.save(small)

@@ -26,7 +26,7 @@ from rulebook.training.distribution import Team, distribute
 from rulebook.training.faults import Broken, Fault, shown
 from rulebook.training.optimisers import make_optimiser
 from rulebook.training.precision import autocast, set_arithmetic
-from rulebook.training.runfolder import WEIGHTS, load_weights, read_provenance
+from rulebook.training.runfolder import LARGEST, WEIGHTS, load_weights, read_provenance
 from rulebook.training.schedules import check_weights, learning_rate, paces, term_weights
 from rulebook.training.settings import plain
 
@@ -188,13 +188,17 @@ class Trainer:
         )
 
     def insist_on_weights(self) -> None:
-        """Stop the run if a weight is no longer a number (a broken gradient shows one step before the loss does)."""
+        """Stop the run if a weight is no longer a number (a broken gradient shows one step before the loss does), or
+        is one that could not be shipped."""
         self.insist()
-        wrong = [name for name, value in self.model.named_parameters() if not bool(value.detach().isfinite().all())]
-        if wrong:
+        for name, value in self.model.named_parameters():
+            if bool((value.detach().abs() <= LARGEST).all()):
+                continue
+            finite = bool(value.isfinite().all())
+            what = f"beyond half precision ({LARGEST:g})" if finite else "not a finite number"
             raise Broken(
                 self.step - 1,
-                f"Weight '{wrong[0]}' of {self.config.name} is not a finite number after step {self.step - 1}.",
+                f"Weight '{name}' of {self.config.name} is {what} after step {self.step - 1}.",
                 "Nothing was saved from there on; lower training.learning_rate or set training.clip_norm.",
             )
 
