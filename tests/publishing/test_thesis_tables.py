@@ -69,7 +69,7 @@ def test_a_line_has_the_thesis_beside_all_seeds(shelf):
     assert (row["MSE, thesis"], row["SSIM, thesis"]) == ("89.49", "0.8484")
     assert (row["MSE"], row["every seed"], row["profile"]) == ("21", "20, 22", "laptop")
     assert row["at 64×64"] == "84", "four pixels of the thesis in one of ours"
-    assert (row["parameters"], row["multiply-adds"]) == ("1.47 M", "7 M")
+    assert (row["weights"], row["multiply-adds"]) == ("1.47 M", "7 M")
 
 
 def test_a_line_without_runs_says_so(shelf):

@@ -141,7 +141,7 @@ def line(
     row: dict[str, Any] = described(entry) | ({"model": name} if name else {})
     row |= _scores(found, printed, enlargement(shelf, entry))
     if costs:
-        row |= {"parameters": _cost(shelf, entry, "parameters"), "multiply-adds": _cost(shelf, entry, "multiply_adds")}
+        row |= {"weights": _cost(shelf, entry, "parameters"), "multiply-adds": _cost(shelf, entry, "multiply_adds")}
     runs = shelf.runs(entry)
     return row | {"profile": runs[0].profile if runs else MISSING}
 
@@ -158,7 +158,7 @@ def floor_lines(shelf: Shelf, *entries: str) -> list[dict[str, Any]]:
                     found = {metric: [number(run.metrics[f"{metric}_{suffix}"]["value"])] for metric in SCORES}
                     scores = _scores(found, {}, enlargement(shelf, entry)) | {"every seed": "-"}
                     blank = {"decoder": "-", "modules": "-"}
-                    costs = {"parameters": "-", "multiply-adds": "-"}
+                    costs = {"weights": "-", "multiply-adds": "-"}
                     rows.append({"model": f"floor: {name}", **blank, **scores, **costs, "profile": run.profile})
     return rows
 
