@@ -87,15 +87,15 @@ rule trained:
 rule world:
     """Draw from the world once: what it needs (digits, checksums) is there before a run starts."""
     output:
-        temp(touch(STAMPS + "/worlds/{variant}/{world}")),
+        temp(touch(STAMPS + "/worlds/{variant}/{world}/{profile}")),
     shell:
         "python -c \"from rulebook.catalogue import CATALOGUE;"
-        " CATALOGUE.entries['{wildcards.variant}/{wildcards.world}'].world.sample(1, seed=0)\""
+        " CATALOGUE.find('{wildcards.variant}/{wildcards.world}/{wildcards.profile}/s0').world.sample(1, seed=0)\""
 
 
 rule train:
     input:
-        world=lambda wildcards: f"{STAMPS}/worlds/{ALL[wildcards.run].variant}/{ALL[wildcards.run].world_name}",
+        world=lambda wildcards: f"{STAMPS}/worlds/{wildcards.run.rsplit('/', 1)[0]}",
         earlier=lambda wildcards: (
             [ancient(FINISHED.format(run=ALL[wildcards.run].start_from))] if ALL[wildcards.run].start_from else []
         ),

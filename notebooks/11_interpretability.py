@@ -143,7 +143,9 @@ if shelf.here(M4):
             say(
                 f"{NAMES[entry]}: at the border alone {spoken(list(border.values()))}, inside"
                 f" {shelf.spoken(entry, 'rule_accuracy_interior')}.",
-                "So modules mean less at the border." if word == "lower" else "So modules mean the same moves there.",
+                {"lower": "So modules mean less at the border.", "mixed": "There seeds differ."}.get(
+                    word, "So modules mean the same moves there."
+                ),
             )
 
 # %% [markdown]

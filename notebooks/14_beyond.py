@@ -110,6 +110,7 @@ for entry, name in ((M4, "after dreams"), ("vim-m4/atomic", "by the bound alone"
                 "higher": "On the full schedule, with *reflect*, modules mean the same moves at the border",
                 "about the same": "On the full schedule, with *reflect*, modules mean the same moves at the border",
                 "lower": "On the full schedule, with *reflect*, modules mean less at the border than inside",
+                "mixed": "On the full schedule, with *reflect*, seeds differ in what modules mean at the border",
             }[beside_the_border(inside, at_border)]
             + f" ({name}): of the steps on which some move is impossible, the module of the true move, found by search,"
             f" explains {spoken(list(at_border.values()))}; of the others, {spoken(list(inside.values()))}."

@@ -58,8 +58,9 @@ class Run:
     @cached_property
     def dropped(self) -> bool:
         """Of a run without weights: its manifest says that its numbers alone were kept ('rulebook slim')."""
-        files = _read_json(self.path / "manifest.json").get("files", {})
-        return not self.has_weights and files.get("weights.safetensors", {}).get("dropped") is True
+        files = _read_json(self.path / "manifest.json").get("files")
+        entry = files.get("weights.safetensors") if isinstance(files, dict) else None
+        return not self.has_weights and isinstance(entry, dict) and entry.get("dropped") is True
 
     @cached_property
     def broken(self) -> dict[str, Any]:
@@ -80,6 +81,8 @@ class Run:
         """Every number of the run by its name, each with value, unit, n and definition; empty if not evaluated."""
         stored = _read_json(self.path / "metrics.json")
         metrics = stored.get("metrics", {})
+        if not isinstance(metrics, dict):
+            raise Fault(f"{self.name}/metrics.json is damaged. Restore it from git or evaluate the run again.")
         for name, entry in metrics.items():
             if not isinstance(entry, dict) or "value" not in entry:
                 raise Fault(f"{self.name}/metrics.json: '{name}' has no value. Evaluate the run again.")
@@ -92,11 +95,14 @@ class Run:
 
         rows = []
         path = self.path / "history.jsonl"
-        for line in path.read_text().splitlines() if path.exists() else []:
+        for line in path.read_bytes().splitlines() if path.exists() else []:
             try:
-                rows.append(json.loads(line))
+                row = json.loads(line)
             except ValueError:
                 break
+            if not isinstance(row, dict):
+                break
+            rows.append(row)
         return pd.json_normalize(rows)
 
 

@@ -18,7 +18,7 @@ from rulebook.training import checkpoints
 from rulebook.training import crew as crews
 from rulebook.training.crew import Crew
 from rulebook.training.faults import Fault
-from rulebook.training.runfolder import check_manifest
+from rulebook.training.runfolder import check_manifest, drop_weights
 
 CPU = torch.device("cpu")
 SMOKE = "slot-ae/atomic/smoke/s0"
@@ -80,6 +80,23 @@ def test_a_run_that_broke_is_packed_once_with_what_there_is_to_see(tmp_path, cap
     assert not list((tmp_path / "again").iterdir())
 
 
+@pytest.mark.parametrize("size", ["nan", "inf", "0.001"])
+def test_archives_without_a_size_are_refused_before_anything_is_trained(tmp_path, capsys, size):
+    assert paper(tmp_path, "--only", SMOKE, "--megabytes", size) == 1
+    assert "--megabytes must be at least 0.02" in capsys.readouterr().err
+    assert not (tmp_path / "runs").exists()
+
+
+def test_slimmed_runs_do_not_keep_others_from_being_packed(tmp_path, capsys):
+    root = tmp_path / "runs"
+    for name in (SMOKE, "scoff/atomic/smoke/s0"):
+        assert main(["train", name, "--root", str(root), "--device", "cpu"]) == 0
+    drop_weights(root / "scoff/atomic/smoke/s0")
+    (root / SMOKE / "packed.json").write_text("{")
+    assert paper(tmp_path, "--only", "scoff/atomic/*", "--minutes", "0") == 0
+    assert "packed 1 finished run(s)" in capsys.readouterr().out
+
+
 def test_a_run_that_broke_is_tried_again_only_when_asked(tmp_path, capsys):
     assert main(["train", SMOKE, "--root", str(tmp_path / "runs"), "--device", "cpu", "--minutes", "0"]) == 0
     (tmp_path / "runs" / SMOKE / "broken.json").write_text('{"step": 7, "why": "The loss is no number."}')
@@ -105,7 +122,7 @@ def test_a_run_waits_for_the_one_that_it_starts_from(tmp_path):
     crew = Crew([first, second], tmp_path, CPU, 2)
     assert [run.name for run in crew.ready()] == [first.name]
     (tmp_path / first.name).mkdir(parents=True)
-    (tmp_path / first.name / "provenance.json").write_text(json.dumps({}))
+    (tmp_path / first.name / "provenance.json").write_text(json.dumps({"steps": 1, "weights_sha256": ""}))
     assert [run.name for run in crew.ready()] == [second.name]
 
 

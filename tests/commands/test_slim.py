@@ -32,7 +32,7 @@ def root(evaluated, tmp_path):
 
 
 def slim(root, *names):
-    return main(["slim", *names, "--root", str(root)])
+    return main(["slim", *names, "--numbers-only", "--root", str(root)])
 
 
 def test_numbers_stay_and_count(root, capsys):
@@ -75,6 +75,30 @@ def test_numbers_that_were_lost_are_seen(root, capsys):
     assert "has neither weights nor numbers" in capsys.readouterr().out
 
 
+def test_what_a_page_reads_is_dropped_only_when_its_numbers_are_enough(root, capsys):
+    assert main(["slim", RUN, "--root", str(root)]) == 1
+    assert "reads gru-cat/moving-mnist. If it draws from weights" in capsys.readouterr().err
+    assert (root / RUN / "weights.safetensors").exists()
+
+
+def test_a_run_does_not_begin_on_weights_that_were_dropped(root, capsys):
+    heir = CATALOGUE.find("scoff/atomic/smoke/s0")
+    manifest = root / FIRST / "manifest.json"
+    told = json.loads(manifest.read_text())
+    told["files"]["weights.safetensors"]["dropped"] = True
+    manifest.write_text(json.dumps(told))
+    (root / FIRST / "weights.safetensors").unlink()
+    with pytest.raises(Fault, match=r"those were dropped from .*: train both under another --root"):
+        train(heir, root, torch.device("cpu"))
+    assert not (root / heir.name / "history.jsonl").exists()
+
+
+def test_seeds_that_the_catalogue_does_not_name_have_heirs_too(root, capsys):
+    shutil.copytree(root / FIRST, root / FIRST.replace("s0", "s7"))
+    assert slim(root, FIRST.replace("s0", "s7")) == 1
+    assert "starts from the weights of slot-ae/atomic: nothing was dropped" in capsys.readouterr().err
+
+
 def refused(root, capsys, *names):
     code = slim(root, *names)
     return code, capsys.readouterr().err
@@ -82,7 +106,7 @@ def refused(root, capsys, *names):
 
 def test_weights_that_are_needed_stay(root, capsys):
     code, text = refused(root, capsys, RUN, FIRST)
-    assert code == 1 and f"starts from the weights of {FIRST}: nothing was dropped." in text
+    assert code == 1 and "starts from the weights of slot-ae/atomic: nothing was dropped." in text
     assert (root / RUN / "weights.safetensors").exists()
     assert (
         "There is no trained run 'gru-cat/moving-mnist/smoke/s7'" in refused(root, capsys, RUN.replace("s0", "s7"))[1]

@@ -76,6 +76,12 @@ def cut(path: Path) -> None:
     path.write_bytes(path.read_bytes()[:100])
 
 
+def flip(path: Path) -> None:
+    """Still weights, but others."""
+    content = path.read_bytes()
+    path.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+
+
 @pytest.mark.parametrize(
     ("file", "harm", "said"),
     [
@@ -88,14 +94,25 @@ def cut(path: Path) -> None:
             "config.yaml has 8 errors",
         ),
         ("config.yaml", lambda path: path.write_text("["), "is not YAML"),
+        ("weights.safetensors", flip, "weights.safetensors does not match its sha256. Restore it from git"),
+        ("history.jsonl", cut, "history.jsonl does not match its sha256. Restore it from git"),
+        ("manifest.json", cut, "manifest.json is damaged. Restore it from git"),
     ],
 )
 def test_a_damaged_run_is_told_in_one_sentence(root, tmp_path, capsys, file, harm, said):
     shutil.copytree(root / RUNS[0], tmp_path / RUNS[0])
     harm(tmp_path / RUNS[0] / file)
-    assert main(["evaluate", RUNS[0], "--root", str(tmp_path)]) == 1
+    assert main(["evaluate", RUNS[0], "--force", "--root", str(tmp_path)]) == 1
     err = capsys.readouterr().err
     assert said in err and err.count("\n") == 1
+
+
+@pytest.mark.parametrize("text", ["[]", "{", '{"metrics": 3}'])
+def test_metrics_that_are_no_metrics_are_measured_anew(root, tmp_path, text):
+    folder = shutil.copytree(root / RUNS[0], tmp_path / RUNS[0])
+    (folder / "metrics.json").write_text(text)
+    assert not is_fresh(folder)
+    assert main(["evaluate", RUNS[0], "--root", str(tmp_path)]) == 0 and is_fresh(folder)
 
 
 def test_weights_of_another_model_are_told(root, tmp_path):

@@ -37,7 +37,13 @@ def test_pages_can_say_accuracy_at_the_border(add_run, tmp_path, monkeypatch):
 
 @pytest.mark.parametrize(
     ("border", "word"),
-    [({0: 0.95, 1: 0.96}, "higher"), ({0: 0.895, 1: 0.96}, "about the same"), ({0: 0.8, 1: 0.96}, "lower")],
+    [
+        ({0: 0.95, 1: 0.96}, "higher"),
+        ({0: 0.895, 1: 0.96}, "about the same"),
+        ({0: 0.8, 1: 0.9}, "lower"),
+        ({0: 0.8, 1: 0.96}, "mixed"),
+        ({0: 0.9001, 1: 0.9551}, "about the same"),
+    ],
 )
 def test_the_border_is_compared_seed_by_seed(border, word):
     assert beside_the_border({0: 0.9, 1: 0.955}, border) == word

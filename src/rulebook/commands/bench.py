@@ -17,6 +17,7 @@ import torch
 from rulebook import seeds
 from rulebook.catalogue import CATALOGUE
 from rulebook.training.config import PROFILES, RunConfig
+from rulebook.training.faults import Fault
 from rulebook.training.precision import autocast, choose_device
 
 
@@ -29,6 +30,8 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--clips", type=int, default=256, help="clips drawn from every world")
     parser.add_argument("--json", action="store_true", help="print JSON")
     options = parser.parse_args(arguments)
+    if options.clips < 1:
+        raise Fault(f"--clips must be at least 1, not {options.clips}.")
     device = choose_device(options.device)
     rows = [*worlds(options.profile, options.clips), *steps(options.profile, device)]
     if options.json:

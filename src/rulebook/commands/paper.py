@@ -19,13 +19,13 @@ from typing import Any
 import tyro
 
 from rulebook.catalogue import CATALOGUE
-from rulebook.training.archives import CARRIED, OPTIONAL, PACKED, REPORTED, SHIPPED, pack
+from rulebook.training.archives import CARRIED, LEAST, OPTIONAL, PACKED, REPORTED, SHIPPED, pack
 from rulebook.training.checkpoints import LAST, write_whole
 from rulebook.training.config import Profile, RunConfig
 from rulebook.training.crew import Crew, told
 from rulebook.training.faults import Fault, shown, writing
 from rulebook.training.precision import choose_device
-from rulebook.training.runfolder import BROKEN, read_broken, read_provenance
+from rulebook.training.runfolder import BROKEN, read_broken, read_provenance, weights_dropped
 
 
 def main(arguments: list[str]) -> int:
@@ -62,8 +62,13 @@ def paper(
         megabytes: Largest size of an archive.
         archives: Largest number of archives of one call.
     """
-    if parallel < 1 or not minutes >= 0 or archives < 1:
-        raise Fault("--parallel and --archives must be at least 1, and --minutes must not be negative.")
+    if parallel < 1 or not minutes >= 0 or archives < 1 or not LEAST <= megabytes < math.inf:
+        raise Fault(
+            f"--parallel and --archives must be at least 1, --minutes must not be negative, and --megabytes must be at "
+            f"least {LEAST:g}."
+        )
+    with writing(out, "Choose another --out."):  # before anything is trained that could then not be packed
+        out.mkdir(parents=True, exist_ok=True)
     started = time.monotonic()
     wanted = select(profile, only)
     if also is not None:
@@ -133,7 +138,7 @@ def pack_finished(
     """Archives of what this machine trained (the runs that have a checkpoint, or broke) and has not packed yet."""
     trained = [run.name for run in runs if (root / run.name / LAST).exists()]
     broken = [run.name for run in runs if is_broken(root / run.name)]
-    finished = [name for name in trained if read_provenance(root / name) is not None]
+    finished = [name for name in trained if read_provenance(root / name) and not weights_dropped(root / name)]
     fresh = [name for name in finished if not is_packed(root / name)]
     done = pack(root, fresh, (*SHIPPED, *OPTIONAL), out, megabytes=megabytes, most=most)
     made = list(done.archives)
@@ -169,4 +174,7 @@ def mark(folder: Path) -> dict[str, Any]:
 def is_packed(folder: Path) -> bool:
     """Whether these very weights, or this very break, were packed here before."""
     path = folder / PACKED
-    return path.exists() and json.loads(path.read_text()) == mark(folder)
+    try:
+        return path.exists() and json.loads(path.read_bytes()) == mark(folder)
+    except ValueError:
+        return False

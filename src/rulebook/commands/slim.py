@@ -1,11 +1,12 @@
-"""Take away the weights of runs that no page draws from: their numbers, histories and sums stay.
+"""Take away the weights of runs whose numbers are enough: those, their histories and their sums stay.
 
     rulebook slim sweep-c9-s6-d64-v100/moving-mnist/laptop/s0
 
 A checkout must stay small enough to clone. A run keeps its metrics, its history and the sha256 of the weights that they
 were measured on; it counts as trained and evaluated. Only what is evaluated by the code of today is slimmed, and
-nothing that another run starts from. To have weights again, train the run anew under another --root; or, where git
-once held them, bring weights.safetensors and manifest.json back from the commit before, evaluate, and slim once more.
+nothing that another run starts from, nor, without --numbers-only, what a page reads. To have weights again, train the
+run anew under another --root; or, where git once held them, bring weights.safetensors and manifest.json back from the
+commit before, evaluate, and slim once more.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ from pathlib import Path
 
 from rulebook.catalogue import CATALOGUE
 from rulebook.evaluation import is_fresh
+from rulebook.publishing.notebooks import read_source, sources
+from rulebook.results import project_root
 from rulebook.training.faults import Fault, shown
 from rulebook.training.runfolder import WEIGHTS, check_manifest, drop_weights, weights_dropped
 
@@ -25,9 +28,10 @@ def main(arguments: list[str]) -> int:
     )
     parser.add_argument("runs", nargs="+", help="names of runs: variant/world/profile/s<seed>")
     parser.add_argument("--root", type=Path, default=Path("results/runs"), help="folder of all runs")
+    parser.add_argument("--numbers-only", action="store_true", help="the pages that name these runs read numbers alone")
     options = parser.parse_args(arguments)
     for name in options.runs:
-        insist_on_spare(name, options.root)
+        insist_on_spare(name, options.root, options.numbers_only)
     for name in options.runs:
         if weights_dropped(options.root / name):
             print(f"{name} has no weights any more")
@@ -36,16 +40,23 @@ def main(arguments: list[str]) -> int:
     return 0
 
 
-def insist_on_spare(name: str, root: Path) -> None:
+def insist_on_spare(name: str, root: Path, numbers_only: bool) -> None:
     """Refuse where weights are still needed, before anything is taken away."""
     folder = root / name
     if weights_dropped(folder):
         return
     if not (folder / WEIGHTS).exists():
         raise Fault(f"There is no trained run '{name}' in {shown(root)} (see 'rulebook runs').")
-    heirs = [run.name for run in CATALOGUE.runs() if run.start_from == name]
+    entry = "/".join(name.split("/")[:2])
+    heirs = [other for other, one in CATALOGUE.entries.items() if one.start_from == entry]
     if heirs:
-        raise Fault(f"{heirs[0]} starts from the weights of {name}: nothing was dropped.")
+        raise Fault(f"{heirs[0]} starts from the weights of {entry}: nothing was dropped.")
+    pages = [page for page in sources(project_root()) if entry in read_source(page, project_root()).reads]
+    if pages and not numbers_only:
+        raise Fault(
+            f"{pages[0]} reads {entry}. If it draws from weights, it could not be executed any more; if it reads "
+            f"numbers alone, say --numbers-only. Nothing was dropped."
+        )
     wrong = check_manifest(folder)
     if wrong:
         raise Fault(f"{wrong[0]} Restore it with 'git checkout': nothing was dropped.")

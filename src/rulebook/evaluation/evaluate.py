@@ -17,7 +17,15 @@ from rulebook.models.base import VideoModel
 from rulebook.training.checkpoints import write_whole
 from rulebook.training.config import RunConfig
 from rulebook.training.faults import Fault, shown
-from rulebook.training.runfolder import CONFIG, HISTORY, WEIGHTS, load_weights, weights_dropped, weights_sum
+from rulebook.training.runfolder import (
+    CONFIG,
+    HISTORY,
+    WEIGHTS,
+    check_manifest,
+    load_weights,
+    weights_dropped,
+    weights_sum,
+)
 from rulebook.training.settings import parse, read_yaml
 
 METRICS = "metrics.json"
@@ -35,11 +43,14 @@ def read_config(folder: Path) -> RunConfig:
 def read_history(folder: Path) -> list[dict[str, Any]]:
     """The lines of history.jsonl; a torn last line is left out."""
     path, lines = folder / HISTORY, []
-    for line in path.read_text().splitlines() if path.exists() else []:
+    for line in path.read_bytes().splitlines() if path.exists() else []:
         try:
-            lines.append(json.loads(line))
+            told = json.loads(line)
         except ValueError:
             break
+        if not isinstance(told, dict):
+            break
+        lines.append(told)
     return lines
 
 
@@ -84,12 +95,18 @@ def is_fresh(folder: Path) -> bool:
         stored = json.loads(path.read_text())
     except ValueError:
         return False
-    return stored.get("fingerprint") == run_fingerprint(folder, read_config(folder))
+    return isinstance(stored, dict) and stored.get("fingerprint") == run_fingerprint(folder, read_config(folder))
 
 
 def evaluate_run(folder: Path) -> dict[str, Any]:
-    """Evaluate a finished run on its test clips and write metrics.json."""
+    """Evaluate a finished run on its test clips and write metrics.json. Damaged files are not measured: their numbers
+    would take the place of good ones."""
     config, model = load_model(folder)
+    wrong = check_manifest(folder)
+    if wrong:
+        raise Fault(
+            f"{wrong[0]} Restore it from git, or train the run anew under another --root: nothing was measured."
+        )
     module, sheet = evaluation_for(config, model), Sheet()
     try:
         with torch.no_grad():

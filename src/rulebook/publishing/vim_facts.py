@@ -26,11 +26,14 @@ def border_accuracy(metrics: Mapping[str, Mapping[str, Any]], how: str = "") -> 
 
 
 def beside_the_border(inside: Mapping[int, float], border: Mapping[int, float]) -> str:
-    """How accuracy at the border compares with that inside, seed by seed: 'higher', 'about the same' or 'lower'."""
+    """How accuracy at the border compares with that inside, seed by seed: 'about the same', 'higher' or
+    'lower' with every one, or 'mixed'."""
     gaps = [border[seed] - inside[seed] for seed in border]
-    if gaps and min(gaps) > 0:
+    if all(abs(gap) <= ALIKE for gap in gaps):
+        return "about the same"
+    if min(gaps) > 0:
         return "higher"
-    return "about the same" if all(abs(gap) <= ALIKE for gap in gaps) else "lower"
+    return "lower" if max(gaps) < 0 else "mixed"
 
 
 def as_far_as_seeds(values: Mapping[int, float], others: Mapping[int, float], high_is_good: bool) -> bool:

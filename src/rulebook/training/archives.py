@@ -35,6 +35,8 @@ RUN_NAME = re.compile(r"[\w=+-][\w.=+-]*/[\w=+-][\w.=+-]*/(smoke|laptop|paper)/s
 ARCHIVE = re.compile(r"runs-(\d+)\.tar")
 OVERHEAD = 2048
 """Bytes of tar headers, padding and index that one part costs at most."""
+LEAST = 0.02
+"""Megabytes of the smallest archive that can hold anything."""
 LARGEST = 1 << 30
 """Bytes of a member beyond which an archive is refused unread."""
 
@@ -65,7 +67,7 @@ def pack(root: Path, runs: Iterable[str], names: Iterable[str], out: Path, *, me
     """Pack the named files of each run, as many runs as fit, into new archives below ``out``."""
     room = int(megabytes * 1e6) - tarfile.RECORDSIZE - OVERHEAD
     if room <= 2 * OVERHEAD:
-        raise Fault(f"Archives of {megabytes:g} MB are too small to hold anything: allow at least 0.02 MB.")
+        raise Fault(f"Archives of {megabytes:g} MB are too small to hold anything: allow at least {LEAST:g} MB.")
     names = tuple(names)
     boxes: list[list[tuple[Part, bytes]]] = []
     deliveries: dict[str, str] = {}

@@ -27,7 +27,7 @@ from rulebook.training.runfolder import RunFolder, weights_dropped
 from rulebook.training.schedules import learning_rate, term_weights
 from rulebook.training.settings import digest
 from rulebook.training.signals import Signals
-from rulebook.training.trainer import Trainer
+from rulebook.training.trainer import Trainer, insist_on_stage
 
 AGREE_EVERY = 10
 """Steps between two moments at which several processes ask each other whether to stop."""
@@ -142,6 +142,7 @@ class Slice:
                 else:
                     found["state"] = self.folder.load()
                     if found["state"] is None:
+                        insist_on_stage(self.config, self.root)
                         with sensible(self.config):  # before settings are written that nothing can be trained with
                             self.config.model.build(self.config.world.frame_shape)
                     self.folder.begin(found["state"]["step"] if found["state"] else 0)

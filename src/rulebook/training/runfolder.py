@@ -93,6 +93,8 @@ class RunFolder:
         """The checkpoint to go on from, if there is one of these very settings."""
         state = checkpoints.load(self.path)
         if state is not None:
+            if not isinstance(state.get("config"), dict):
+                raise Fault(f"The checkpoint in {shown(self.path)} does not say of which run it is: delete it.")
             self._same_settings(state["config"], f"the checkpoint in {shown(self.path)}")
         return state
 
@@ -111,12 +113,17 @@ class RunFolder:
         path = self.path / HISTORY
         lines = path.read_bytes().splitlines(keepends=True) if path.exists() else []
         kept = b""
-        for line in lines:
+        for number, line in enumerate(lines, 1):
             try:
                 if not line.endswith(b"\n") or json.loads(line)["step"] > step:
                     break
-            except (ValueError, KeyError, TypeError):
-                break
+            except (ValueError, KeyError, TypeError) as error:
+                if number == len(lines):
+                    break
+                raise Fault(
+                    f"Line {number} of {shown(path)} is damaged, and others follow: restore the file, or delete "
+                    f"{shown(self.path)} to train anew."
+                ) from error
             kept += line
         checkpoints.write_whole(path, kept)
         with writing(path):
@@ -172,10 +179,14 @@ def read_provenance(folder: Path) -> dict[str, Any] | None:
     path = folder / PROVENANCE
     if not path.exists():
         return None
+    damaged = Fault(f"{shown(path)} is damaged: restore it, or delete it to finish the run anew.")
     try:
-        return json.loads(path.read_text())
+        told = json.loads(path.read_bytes())
     except ValueError as error:
-        raise Fault(f"{shown(path)} is damaged: restore it, or delete it to finish the run anew.") from error
+        raise damaged from error
+    if not isinstance(told, dict) or not {"steps", "weights_sha256"} <= told.keys():
+        raise damaged
+    return told
 
 
 def read_broken(folder: Path) -> dict[str, Any] | None:
@@ -233,7 +244,10 @@ def drop_weights(folder: Path) -> int:
 def weights_sum(folder: Path) -> str:
     """The sha256 of a run's weights: of the file, or what the provenance keeps of weights that were dropped."""
     if weights_dropped(folder):
-        return (read_provenance(folder) or {})["weights_sha256"]
+        told = read_provenance(folder)
+        if told is None:
+            raise Fault(f"{shown(folder / PROVENANCE)} is missing, and the weights were dropped: restore it from git.")
+        return told["weights_sha256"]
     try:
         return sum_of(folder / WEIGHTS)["sha256"]
     except OSError as error:

@@ -26,7 +26,7 @@ from rulebook.training.distribution import Team, distribute
 from rulebook.training.faults import Broken, Fault, shown
 from rulebook.training.optimisers import make_optimiser
 from rulebook.training.precision import autocast, set_arithmetic
-from rulebook.training.runfolder import LARGEST, WEIGHTS, load_weights, read_provenance
+from rulebook.training.runfolder import LARGEST, WEIGHTS, load_weights, read_provenance, weights_dropped
 from rulebook.training.schedules import check_weights, learning_rate, paces, term_weights
 from rulebook.training.settings import plain
 
@@ -56,14 +56,9 @@ class Trainer:
 
     def start_from(self, name: str) -> None:
         """Take over the weights of an earlier stage."""
-        folder = self.root / name
-        if read_provenance(folder) is None or not (folder / WEIGHTS).exists():
-            raise Fault(
-                f"{self.config.name} starts from the weights of {name}, which is not trained in {shown(self.root)}: "
-                f"train it first with 'rulebook train {name} --root {shown(self.root)}'."
-            )
+        insist_on_stage(self.config, self.root)
         try:
-            self.model.load_stage(load_weights(folder))
+            self.model.load_stage(load_weights(self.root / name))
         except (ValueError, RuntimeError) as error:
             raise Fault(f"{self.config.name} cannot start from {name}: {error}") from error
 
@@ -201,6 +196,21 @@ class Trainer:
                 f"Weight '{name}' of {self.config.name} is {what} after step {self.step - 1}.",
                 "Nothing was saved from there on; lower training.learning_rate or set training.clip_norm.",
             )
+
+
+def insist_on_stage(config: RunConfig, root: Path) -> None:
+    """Refuse a run whose earlier stage has no weights in this root."""
+    name = config.start_from
+    if not name:
+        return
+    folder, needs = root / name, f"{config.name} starts from the weights of {name}"
+    if weights_dropped(folder):
+        raise Fault(f"{needs}, and those were dropped from {shown(root)}: train both under another --root.")
+    if read_provenance(folder) is None or not (folder / WEIGHTS).exists():
+        raise Fault(
+            f"{needs}, which is not trained in {shown(root)}: train it first with 'rulebook train {name} "
+            f"--root {shown(root)}'."
+        )
 
 
 def windows(frames: Tensor, length: int, draws: torch.Generator) -> Tensor:
