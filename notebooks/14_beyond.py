@@ -479,7 +479,19 @@ if any(found for found, _ in lines.values()):
         xlabel="frames seen in training, slot stage included (millions)",
         ylabel="validation error per frame",
     )
-    say("The line that is lower at the same place on the axis learned more from the same number of frames.")
+    ends = [
+        f"{label}: {shelf.spoken(entry, 'negative_elbo')}, rules found by"
+        f" {sum(shelf.by_seed(entry, 'rules_found').values())} of {len(shelf.by_seed(entry, 'rules_found'))}"
+        for label, (entry, _) in pairs.items()
+        if shelf.by_seed(entry, "rules_found")
+    ]
+    say(
+        "The line that is lower at the same place on the axis learned more from the same number of frames.",
+        f"In the end, negative ELBO on the test clips (nats per frame), {'; '.join(ends)}." if ends else "",
+        "One seed a side tells what may happen, not what does as a rule."
+        if min(len(shelf.runs(entry)) for entry in (BRIEF, SCRATCH)) == 1
+        else "",
+    )
 
 # %% [markdown]
 # ## More balls, fewer balls
