@@ -504,13 +504,16 @@ if tried:
 
 # %% [markdown]
 # And the weights themselves: how far the recurrent weights of every cell have come from where training began (in units
-# of how large they were there), against how often the cell is active.
+# of how large they were there), against how often the cell is active. Of pairs of which weights were kept.
 
 # %% tags=["hide-input"]
 if tried:
     points = {kind: {} for kind in kinds.values()}
     for name, kind in kinds.items():
-        config, model = load_model(steps.runs(name)[0].path)
+        run = steps.runs(name)[0]
+        if not run.has_weights:
+            continue
+        config, model = load_model(run.path)
         cells = zip(habits(model, config.world).active.tolist(), travelled(config, model).tolist(), strict=True)
         points[kind] |= {Model(f"{name}, cell {k}", groups[name]): place for k, place in enumerate(cells)}
     figure = scatter(
