@@ -45,3 +45,11 @@ def test_an_output_folder_that_cannot_be_made_is_named(tmp_path, capsys):
     (tmp_path / "file").write_text("")
     assert main(["sample", "atomic", "--out", str(tmp_path / "file"), "--clips", "1", "--length", "2"]) == 1
     assert str(tmp_path / "file") in capsys.readouterr().err
+
+
+def test_a_world_of_the_catalogue_has_the_size_of_the_profile(tmp_path):
+    """The laptop's digits are embedded: nothing has to be downloaded to see them."""
+    assert sample.find("moving-mnist").frame_shape == (1, 32, 32)
+    assert sample.find("moving-mnist", "paper").frame_shape == (1, 64, 64)
+    assert main(["sample", "moving-mnist", "--split", "train", "--clips", "1", "--out", str(tmp_path)]) == 0
+    assert (tmp_path / "moving-mnist.png").exists()

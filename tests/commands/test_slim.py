@@ -68,6 +68,17 @@ def test_weights_that_were_lost_are_no_slim_run(root, capsys):
     assert "weights.safetensors is missing. Restore it" in capsys.readouterr().out
 
 
+def test_numbers_of_earlier_code_are_told(root, capsys):
+    slim(root, RUN)
+    capsys.readouterr()
+    assert main(["doctor", "--root", str(root)]) == 0
+    assert "were measured by earlier code" not in capsys.readouterr().out
+    told = json.loads((root / RUN / "metrics.json").read_text())
+    (root / RUN / "metrics.json").write_text(json.dumps({**told, "fingerprint": "old"}))
+    assert main(["doctor", "--root", str(root)]) == 0
+    assert f"1 of those were measured by earlier code; first: {RUN}." in capsys.readouterr().out
+
+
 def test_numbers_that_were_lost_are_seen(root, capsys):
     slim(root, RUN)
     (root / RUN / "metrics.json").unlink()

@@ -19,9 +19,10 @@ import torch
 import tyro
 
 from rulebook.catalogue import CATALOGUE
+from rulebook.evaluation import is_fresh
 from rulebook.training.checkpoints import LAST, PREVIOUS
 from rulebook.training.config import PROFILES
-from rulebook.training.faults import shown
+from rulebook.training.faults import Fault, shown
 from rulebook.training.precision import choose_device, rounds_fast
 from rulebook.training.provenance import device_name, versions
 from rulebook.training.runfolder import (
@@ -83,6 +84,7 @@ def examine(root: Path) -> dict[str, Any]:
         "begun": sorted(begun - broken),
         "broken": sorted(broken),
         "numbers_alone": sorted(name for name in finished if weights_dropped(root / name)),
+        "stale_numbers": sorted(name for name in finished if weights_dropped(root / name) and is_stale(root / name)),
         "damaged": [sentence for name in sorted(finished) for sentence in faults(root / name)],
         "not_evaluated": sorted(name for name in finished if not (root / name / METRICS).exists()),
         "not_trained": {profile: [n for n in names if n not in finished] for profile, names in wanted.items()},
@@ -96,6 +98,14 @@ def is_begun(folder: Path) -> bool:
         return False
     on_its_way = (folder / LAST).exists() or (folder / PREVIOUS).exists()
     return on_its_way or not any((folder / name).exists() for name in (WEIGHTS, MANIFEST, METRICS))
+
+
+def is_stale(folder: Path) -> bool:
+    """Whether a run without weights has numbers that the code of today might not give."""
+    try:
+        return (folder / METRICS).exists() and not is_fresh(folder)
+    except Fault:
+        return False  # damaged files are told of by themselves
 
 
 def faults(folder: Path) -> list[str]:
@@ -162,6 +172,12 @@ def report(found: dict[str, Any]) -> str:
     if found["numbers_alone"]:
         names = found["numbers_alone"]
         lines.append(f"{len(names)} of them keep their numbers alone, without weights ('rulebook slim').")
+    if found["stale_numbers"]:
+        names = found["stale_numbers"]
+        lines.append(
+            f"{len(names)} of those were measured by earlier code; first: {names[0]}. 'rulebook slim --help' says how "
+            f"to measure them anew."
+        )
     if found["begun"]:
         names = found["begun"]
         lines.append(f"{len(names)} run(s) are begun and go on with 'rulebook train'; first: {names[0]}.")
