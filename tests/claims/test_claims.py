@@ -6,6 +6,7 @@ import json
 
 from rulebook.catalogue import CATALOGUE
 from rulebook.claims import CLAIMS, METRICS, VERDICTS, judge, judge_all, write
+from rulebook.publishing.tables import claims_counted, claims_table, short_claims_table
 from rulebook.results import Results
 
 BY_ID = {claim.id: claim for claim in CLAIMS}
@@ -48,6 +49,25 @@ def test_the_verdict_follows_the_numbers(tmp_path, add_run):
     entry = judge(BY_ID["V1"], Results(tmp_path))
     assert entry["verdict"] == "partly" and entry["note"] == "fails for seed 1: at least 0.95 is asked"
     assert entry["ours"]["n_seeds"] == 3
+
+
+def test_a_claim_tells_the_seeds_of_its_thinnest_part(tmp_path, add_run):
+    for seed in range(3):
+        add_run(f"vim-m4/atomic/laptop/s{seed}", error_plus_kl=10.0)
+        add_run(f"vim-m5/atomic/laptop/s{seed}", error_plus_kl=10.0)
+    add_run("vim-m7/atomic/laptop/s0", error_plus_kl=100.0)
+    entry = judge(BY_ID["V8"], Results(tmp_path))
+    assert entry["verdict"] == "not reproduced" and entry["ours"]["n_seeds"] == 3 and entry["fewest_seeds"] == 1
+    assert "1 seed of its thinnest part" in claims_table([entry])
+    assert claims_counted([entry]).startswith(
+        "1 claims: 0 reproduced, 0 partly, 1 not reproduced, 0 not tested. Of those"
+    )
+    assert short_claims_table([entry]).endswith("| 1 |")
+    for seed in (1, 2):
+        add_run(f"vim-m7/atomic/laptop/s{seed}", error_plus_kl=100.0)
+    entry = judge(BY_ID["V8"], Results(tmp_path))
+    assert entry["fewest_seeds"] == 3 and "thinnest" not in claims_table([entry])
+    assert "rest on fewer" not in claims_counted([entry])
 
 
 def test_a_number_that_was_not_finite_counts_against_the_claim(tmp_path, add_run):

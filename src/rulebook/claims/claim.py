@@ -45,6 +45,7 @@ def judge(claim: Claim, results: Results) -> dict[str, Any]:
         "ours": {"mean": None, "low": None, "high": None, "n_seeds": 0},
         "against": None,
         "profile": None,
+        "fewest_seeds": 0,
         "rule": claim.rule.text,
         "verdict": "not tested",
         "note": "",
@@ -57,6 +58,7 @@ def judge(claim: Claim, results: Results) -> dict[str, Any]:
             decision = claim.rule.decide(values)
             entry |= {"verdict": decision.verdict, "ours": decision.ours.as_json(), "profile": profile}
             entry |= {"against": decision.against and decision.against.as_json(), "note": decision.note}
+            entry |= {"fewest_seeds": min(map(len, values.values()))}
             return entry
     entry["note"] = missing[0] + (f", and {len(missing) - 1} more" if len(missing) > 1 else "")
     return entry

@@ -5,8 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from rulebook.claims import VERDICTS
-from rulebook.publishing.tables import short_claims_table
+from rulebook.publishing.tables import claims_counted, short_claims_table
 from rulebook.training.checkpoints import write_whole
 from rulebook.training.faults import Fault
 
@@ -19,9 +18,7 @@ def with_claims(text: str, entries: list[dict[str, Any]]) -> str:
     _, end, after = rest.partition(END)
     if not begin or not end:
         raise Fault(f"README.md has lost its marks '{BEGIN}' and '{END}': put them back around the claims table.")
-    verdicts = [entry["verdict"] for entry in entries]
-    counts = ", ".join(f"{verdicts.count(verdict)} {verdict}" for verdict in VERDICTS)
-    table = f"{len(entries)} claims: {counts}.\n\n{short_claims_table(entries)}"
+    table = f"{claims_counted(entries)}\n\n{short_claims_table(entries)}"
     return f"{before}{BEGIN}\n\n{table}\n\n{END}{after}"
 
 

@@ -8,6 +8,8 @@ from typing import Any
 import pandas as pd
 
 from rulebook.catalogue import CATALOGUE
+from rulebook.claims import VERDICTS
+from rulebook.claims.rules import MIN_SEEDS
 from rulebook.exhibits import EXHIBITS, in_book
 from rulebook.publishing.values import rounded
 from rulebook.results import Results
@@ -67,7 +69,9 @@ def _ours(entry: dict[str, Any]) -> str:
     value = rounded(ours["mean"]) or "not finite"
     against = rounded(entry["against"]["mean"]) if entry["against"] else ""
     span = f"95 %: {rounded(ours['low'])} to {rounded(ours['high'])}; " if ours["low"] is not None else ""
-    return f"{_pair(value, against)}<br><small>{span}{seeds_told(entry)}, {entry['profile']}</small>"
+    fewest = entry["fewest_seeds"]
+    fewer = f"; {fewest} seed{'s' if fewest > 1 else ''} of its thinnest part" if fewest < ours["n_seeds"] else ""
+    return f"{_pair(value, against)}<br><small>{span}{seeds_told(entry)}{fewer}, {entry['profile']}</small>"
 
 
 def seeds_told(entry: dict[str, Any]) -> str:
@@ -78,10 +82,22 @@ def seeds_told(entry: dict[str, Any]) -> str:
 
 
 def short_claims_table(entries: list[dict[str, Any]]) -> str:
-    """The claims and verdicts, for the README."""
+    """The claims and verdicts, for the README; the seeds are those of the part of the claim that has the fewest."""
     mark = {"reproduced": "✔", "partly": "◐", "not reproduced": "✘", "not tested": "·"}
-    rows = [[entry["id"], entry["statement"], f"{mark[entry['verdict']]} {entry['verdict']}"] for entry in entries]
-    return markdown(["", "Claim", "Verdict"], rows)
+    rows = [
+        [entry["id"], entry["statement"], f"{mark[entry['verdict']]} {entry['verdict']}", entry["fewest_seeds"]]
+        for entry in entries
+    ]
+    return markdown(["", "Claim", "Verdict", "Seeds"], rows)
+
+
+def claims_counted(entries: list[dict[str, Any]]) -> str:
+    """'41 claims: 9 reproduced, ...', with the verdicts that rest on few seeds told apart."""
+    verdicts = [entry["verdict"] for entry in entries]
+    counts = ", ".join(f"{verdicts.count(verdict)} {verdict}" for verdict in VERDICTS)
+    thin = [entry for entry in entries if entry["verdict"] == "not reproduced" and entry["fewest_seeds"] < MIN_SEEDS]
+    told = f" Of those not reproduced, {len(thin)} rest on fewer than {MIN_SEEDS} seeds." if thin else ""
+    return f"{len(entries)} claims: {counts}.{told} The last column counts the seeds of a claim's thinnest part."
 
 
 def exhibits_table(results: Results, paper: str | None = None, link: Link = plain_link) -> str:
