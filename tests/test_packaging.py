@@ -128,11 +128,23 @@ def test_the_book_trains_nothing_and_training_plans_every_missing_run(repository
     assert first < then, "an earlier stage is trained before those that start from it"
 
 
+def test_the_embedded_digits_of_a_smoke_run_need_no_mnist(house):
+    """The world of the run's own profile is drawn from, and not the paper's, whose digits are real MNIST."""
+    stamp = ".snakemake/stamps/0/worlds/gru-cat/moving-mnist/smoke"
+    done = snakemake(house, stamp, "--notemp", RULEBOOK_DATA=str(house / "nowhere"))
+    assert "rule world:" in done and (house / stamp).exists()
+
+
 def plan(folder: Path, *words: str) -> str:
     """What snakemake would do."""
+    return snakemake(folder, words[0], "-n", "-p", *words[1:])
+
+
+def snakemake(folder: Path, *words: str, **variables: str) -> str:
     program = Path(sys.executable).with_name("snakemake")
-    environment = {**os.environ, "RULEBOOK_ROOT": str(folder), "HOME": str(folder)}
-    command = [str(program), words[0], "-n", "-p", "--cores", "1", "--workflow-profile", "none", "--nolock", *words[1:]]
+    environment = {**os.environ, "RULEBOOK_ROOT": str(folder), "HOME": str(folder), **variables}
+    environment["PATH"] = f"{program.parent}{os.pathsep}{environment['PATH']}"
+    command = [str(program), *words, "--cores", "1", "--workflow-profile", "none", "--nolock"]
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout + done.stderr

@@ -13,7 +13,14 @@ from rulebook.training.checkpoints import LAST
 from rulebook.training.config import Ramp
 from rulebook.training.faults import Fault
 from rulebook.training.loop import train
-from rulebook.training.runfolder import RunFolder, check_manifest, read_broken
+from rulebook.training.runfolder import (
+    RunFolder,
+    check_manifest,
+    drop_weights,
+    read_broken,
+    read_provenance,
+    weights_sum,
+)
 from rulebook.worlds.random_walk import RandomWalk
 
 
@@ -135,6 +142,30 @@ def test_a_weight_of_a_term_that_is_not_there(go, changed):
         go(changed(weights={"eror": Ramp(first=1, last=1)}))
 
 
+def test_a_damaged_line_inside_the_history(go, folder):
+    go(minutes=0)
+    path = folder / "history.jsonl"
+    lines = path.read_text().splitlines(keepends=True)
+    path.write_text(lines[0] + lines[0][:20] + "\n" + "".join(lines))
+    kept = path.read_bytes()
+    with pytest.raises(
+        Fault, match=r"^Line 2 of .*history\.jsonl is damaged, and others follow: restore the file, or "
+    ):
+        go()
+    assert path.read_bytes() == kept, "nothing that follows is lost"
+    path.write_text("".join(lines))
+    assert go().finished
+
+
+def test_a_checkpoint_that_does_not_say_of_which_run_it_is(go, folder):
+    go(minutes=0)
+    state = checkpoints.load(folder)
+    del state["config"]
+    checkpoints.save(folder, state)
+    with pytest.raises(Fault, match="does not say of which run it is: delete it"):
+        go()
+
+
 def test_two_writers_in_one_folder(go, smoke, tmp_path):
     held = RunFolder(tmp_path / "runs", smoke)
     with pytest.raises(Fault, match="Another process is writing slot-ae/atomic/smoke/s0"):
@@ -237,3 +268,22 @@ def test_a_damaged_file_of_a_finished_run_is_told(go, folder):
         "history.jsonl is missing.",
         "weights.safetensors does not match its sha256.",
     ]
+
+
+@pytest.mark.parametrize("text", ["[1, 2]", '{"steps": 3}', '{"steps"', "\x00"])
+def test_a_provenance_that_is_none(go, folder, text):
+    go()
+    (folder / "provenance.json").write_text(text)
+    with pytest.raises(Fault, match=r"provenance\.json is damaged: restore it, or delete it to finish the run anew"):
+        go()
+
+
+def test_dropped_weights_without_a_provenance_have_no_sum(go, folder):
+    go()
+    stated = read_provenance(folder)["weights_sha256"]
+    assert weights_sum(folder) == stated
+    drop_weights(folder)
+    assert weights_sum(folder) == stated
+    (folder / "provenance.json").unlink()
+    with pytest.raises(Fault, match=r"provenance\.json is missing, and the weights were dropped: restore it from git"):
+        weights_sum(folder)
