@@ -145,15 +145,12 @@ def test_a_weight_of_a_term_that_is_not_there(go, changed):
 def test_a_damaged_line_inside_the_history(go, folder):
     go(minutes=0)
     path = folder / "history.jsonl"
-    lines = path.read_text().splitlines(keepends=True)
-    path.write_text(lines[0] + lines[0][:20] + "\n" + "".join(lines))
-    kept = path.read_bytes()
-    with pytest.raises(
-        Fault, match=r"^Line 2 of .*history\.jsonl is damaged, and others follow: restore the file, or "
-    ):
+    line = '{"step": 1, "split": "train", "error": 3.0}\n'
+    path.write_text(line + line[:20] + "\n" + line)
+    with pytest.raises(Fault, match=r"^Line 2 of .*history\.jsonl is damaged, and others follow: restore the file"):
         go()
-    assert path.read_bytes() == kept, "nothing that follows is lost"
-    path.write_text("".join(lines))
+    assert path.read_text().count(line) == 2, "nothing that follows is lost"
+    path.write_text(line)
     assert go().finished
 
 
