@@ -105,7 +105,7 @@ rule train:
     resources:
         gpu=lambda wildcards: int(ALL[wildcards.run].profile == "paper"),
     shell:
-        "rulebook train {wildcards.run}"
+        "rulebook train {wildcards.run} --root results/runs"
 
 
 rule evaluate:
@@ -115,7 +115,7 @@ rule evaluate:
         temp(touch(STAMPS + "/evaluated/{run}")),
     threads: 1
     shell:
-        "rulebook evaluate {wildcards.run}"
+        "rulebook evaluate {wildcards.run} --root results/runs"
 
 
 rule notebook:

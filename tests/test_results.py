@@ -5,8 +5,23 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from rulebook.results import Results
+from rulebook import results
+from rulebook.results import Results, runs_root
 from rulebook.training.faults import Fault
+
+
+def test_runs_lie_below_the_project_wherever_a_command_is_called(tmp_path, monkeypatch, repository):
+    monkeypatch.delenv("RULEBOOK_ROOT", raising=False)
+    monkeypatch.chdir(repository)
+    assert str(runs_root()) == "results/runs"
+    monkeypatch.chdir(tmp_path)
+    assert runs_root() == repository / "results" / "runs"
+    assert runs_root(tmp_path / "mine") == tmp_path / "mine"
+    monkeypatch.setenv("RULEBOOK_ROOT", str(tmp_path / "other"))
+    assert str(runs_root()) == "other/results/runs"
+    monkeypatch.delenv("RULEBOOK_ROOT")
+    monkeypatch.setattr(results, "__file__", str(tmp_path / "site-packages" / "rulebook" / "results.py"))
+    assert str(runs_root()) == "results/runs", "an installed package has no checkout around it"
 
 
 def test_frames_have_a_row_per_run_and_metric(tmp_path, add_run):

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from rulebook.training.faults import Fault
+from rulebook.training.faults import Fault, shown
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,9 +27,17 @@ METRIC_COLUMNS = ["run", "variant", "world", "profile", "seed", "metric", "value
 
 
 def project_root() -> Path:
-    """The folder that holds results/: $RULEBOOK_ROOT, else the checkout that this package lies in."""
+    """The folder that holds results/: $RULEBOOK_ROOT, else the checkout that this package lies in, else this folder."""
     named = os.environ.get("RULEBOOK_ROOT")
-    return Path(named).resolve() if named else Path(__file__).resolve().parents[2]
+    if named:
+        return Path(named).resolve()
+    package = Path(__file__).resolve().parent
+    return package.parents[1] if package.parent.name == "src" else Path.cwd()
+
+
+def runs_root(named: Path | None = None) -> Path:
+    """The folder of all runs: the one that was named, else results/runs of the project."""
+    return named if named is not None else Path(shown(project_root() / "results" / "runs"))
 
 
 @dataclass(frozen=True)

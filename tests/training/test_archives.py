@@ -194,8 +194,9 @@ def test_links_and_unnamed_members_are_refused(archive, tmp_path):
 def test_no_archive_at_all(tmp_path):
     (tmp_path / "a.tar").write_bytes(b"not a tar")
     for path in (tmp_path / "a.tar", tmp_path / "missing.tar"):
-        with pytest.raises(Fault, match="Cannot read the archive"):
+        with pytest.raises(Fault, match="Cannot read the archive") as caught:
             read([path])
+        assert "\n" not in str(caught.value)
 
 
 def test_other_weights_are_not_overwritten(archive, go, folder, changed, tmp_path):
@@ -204,6 +205,30 @@ def test_other_weights_are_not_overwritten(archive, go, folder, changed, tmp_pat
     (folder / "provenance.json").write_text(json.dumps({**provenance, "weights_sha256": "0"}))
     with pytest.raises(Fault, match="with other weights: delete that folder"):
         file_run(tmp_path / "runs", RUN, read([archive])[RUN])
+
+
+def test_numbers_come_along_whatever_the_order(whole, tmp_path):
+    bare, measured = tmp_path / "bare", tmp_path / "measured"
+    for root in (bare, measured):
+        shutil.copytree(whole, root / RUN)
+    (measured / RUN / "metrics.json").write_text("{}")
+    names = (*SHIPPED, "metrics.json")
+    first = pack(bare, [RUN], names, tmp_path / "one", megabytes=16, most=8).archives
+    second = pack(measured, [RUN], names, tmp_path / "two", megabytes=16, most=8).archives
+    for order in ([*first, *second], [*second, *first]):
+        assert read(order)[RUN]["metrics.json"] == b"{}"
+    assert file_run(bare, RUN, read(second)[RUN]) == f"{RUN}: already there; its numbers are new"
+    assert (bare / RUN / "metrics.json").read_text() == "{}"
+    (bare / RUN / "metrics.json").write_text("[]")
+    assert file_run(bare, RUN, read(second)[RUN]) == f"{RUN}: already there"
+    assert (bare / RUN / "metrics.json").read_text() == "[]", "numbers that are there stay"
+
+
+def test_one_run_with_two_weights_is_not_chosen_from(archive, go, changed, tmp_path):
+    go(changed(learning_rate=1e-4))
+    other = pack(tmp_path / "runs", [RUN], SHIPPED, tmp_path / "two", megabytes=16, most=8).archives
+    with pytest.raises(Fault, match="twice, with other weights each time: import the one that you want alone"):
+        read([archive, *other])
 
 
 def test_an_unfinished_run_goes_on_elsewhere(go, folder, whole, same_run, smoke, tmp_path):

@@ -8,6 +8,7 @@ An entry says what needs it, what it costs and what it is expected to score; its
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -103,7 +104,7 @@ class Catalogue:
     def find(self, name: str) -> RunConfig:
         """The run of this name, or one sentence that says what there is."""
         parts = name.split("/")
-        if len(parts) == 4 and parts[3].startswith("s") and parts[3][1:].isdigit():
+        if len(parts) == 4 and re.fullmatch(r"s(0|[1-9][0-9]*)", parts[3]):
             entry = self.entries.get(f"{parts[0]}/{parts[1]}")
             if entry is not None and parts[2] in entry.recipes:
                 return entry.run(parts[2], int(parts[3][1:]))  # type: ignore[arg-type]

@@ -20,6 +20,7 @@ import tyro
 
 from rulebook.catalogue import CATALOGUE
 from rulebook.evaluation import is_fresh
+from rulebook.results import runs_root
 from rulebook.training.checkpoints import LAST, PREVIOUS
 from rulebook.training.config import PROFILES
 from rulebook.training.faults import Fault, shown
@@ -51,14 +52,14 @@ def main(arguments: list[str]) -> int:
     )
 
 
-def doctor(root: Path = Path("results/runs"), json: bool = False) -> int:
+def doctor(root: Path | None = None, json: bool = False) -> int:
     """Examine the machine and the runs.
 
     Args:
-        root: Folder of all runs.
+        root: Folder of all runs; results/runs of the project where none is named.
         json: Print the findings as JSON.
     """
-    found = examine(root)
+    found = examine(runs_root(root))
     print(json_format.dumps(found, indent=2) if json else report(found))
     return 1 if found["damaged"] or found["no_root"] else 0
 

@@ -14,7 +14,8 @@ from rulebook.catalogue import CATALOGUE
 from rulebook.evaluation import evaluate_run, is_fresh
 from rulebook.evaluation.evaluate import ANEW
 from rulebook.registry import suggestion
-from rulebook.training.faults import Fault
+from rulebook.results import runs_root
+from rulebook.training.faults import Fault, shown
 from rulebook.training.runfolder import CONFIG, WEIGHTS, weights_dropped
 
 
@@ -27,22 +28,23 @@ def main(arguments: list[str]) -> int:
         "--all", action="store_true", help="every trained run of the catalogue's entries but smoke runs"
     )
     parser.add_argument("--force", action="store_true", help="evaluate even what is fresh")
-    parser.add_argument("--root", type=Path, default=Path("results/runs"), help="folder of all runs")
+    parser.add_argument("--root", type=Path, help="folder of all runs (default: results/runs of the project)")
     options = parser.parse_args(arguments)
+    root = runs_root(options.root)
     if not options.runs and not options.all:
         raise Fault("Say which runs to evaluate, or --all ('rulebook runs' lists them).")
-    there = trained(options.root)
-    if not there and not any((options.root / name).exists() for name in options.runs):
-        raise Fault(f"No run is trained in {options.root}: name another --root, or train one with 'rulebook train'.")
+    there = trained(root)
+    if not there and not any((root / name).exists() for name in options.runs):
+        raise Fault(f"No run is trained in {shown(root)}: name another --root, or train one with 'rulebook train'.")
     names = [*options.runs, *(there if options.all else [])]
     for number, name in enumerate(names, 1):
-        folder = options.root / name
+        folder = root / name
         if weights_dropped(folder):
             print(f"[evaluate {number}/{len(names)}] {name} {numbers_alone(folder)}", flush=True)
             continue
         if not (folder / WEIGHTS).exists() or not (folder / CONFIG).exists():
             hint = suggestion(name, there) if there else ""
-            raise Fault(f"There is no trained run '{name}' in {options.root}{hint} (see 'rulebook runs').")
+            raise Fault(f"There is no trained run '{name}' in {shown(root)}{hint} (see 'rulebook runs').")
         if not options.force and is_fresh(folder):
             print(f"[evaluate {number}/{len(names)}] {name} is fresh", flush=True)
             continue

@@ -19,6 +19,7 @@ from typing import Any
 import tyro
 
 from rulebook.catalogue import CATALOGUE
+from rulebook.results import runs_root
 from rulebook.training.archives import CARRIED, LEAST, OPTIONAL, PACKED, REPORTED, SHIPPED, pack
 from rulebook.training.checkpoints import LAST, write_whole
 from rulebook.training.config import Profile, RunConfig
@@ -38,7 +39,7 @@ def paper(
     profile: Profile = "paper",
     only: str = "*",
     device: str = "auto",
-    root: Path = Path("results/runs"),
+    root: Path | None = None,
     also: Path | None = None,
     out: Path = Path("data/archives"),
     carry_checkpoints: bool = False,
@@ -54,7 +55,7 @@ def paper(
         profile: Which runs of the catalogue.
         only: Pattern of run names, such as 'vim-*/atomic/*'; what they start from is trained too.
         device: auto, cpu, cuda; with several CUDA devices, the runs are dealt out over them.
-        root: Folder of all runs.
+        root: Folder of all runs; results/runs of the project where none is named.
         also: Another folder of finished runs: they are linked into the root and not trained again.
         out: Folder of the archives.
         carry_checkpoints: Pack the checkpoints of unfinished runs too, so that another machine can go on.
@@ -70,6 +71,7 @@ def paper(
     with writing(out, "Choose another --out."):  # before anything is trained that could then not be packed
         out.mkdir(parents=True, exist_ok=True)
     started = time.monotonic()
+    root = runs_root(root)
     wanted = select(profile, only)
     if also is not None:
         if not also.is_dir():

@@ -17,7 +17,7 @@ from pathlib import Path
 from rulebook.catalogue import CATALOGUE
 from rulebook.evaluation import is_fresh
 from rulebook.publishing.notebooks import read_source, sources
-from rulebook.results import project_root
+from rulebook.results import project_root, runs_root
 from rulebook.training.faults import Fault, shown
 from rulebook.training.runfolder import WEIGHTS, check_manifest, drop_weights, weights_dropped
 
@@ -27,16 +27,17 @@ def main(arguments: list[str]) -> int:
         "rulebook slim", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("runs", nargs="+", help="names of runs: variant/world/profile/s<seed>")
-    parser.add_argument("--root", type=Path, default=Path("results/runs"), help="folder of all runs")
+    parser.add_argument("--root", type=Path, help="folder of all runs (default: results/runs of the project)")
     parser.add_argument("--numbers-only", action="store_true", help="the pages that name these runs read numbers alone")
     options = parser.parse_args(arguments)
+    root = runs_root(options.root)
     for name in options.runs:
-        insist_on_spare(name, options.root, options.numbers_only)
+        insist_on_spare(name, root, options.numbers_only)
     for name in options.runs:
-        if weights_dropped(options.root / name):
+        if weights_dropped(root / name):
             print(f"{name} has no weights any more")
         else:
-            print(f"{name}: {drop_weights(options.root / name) / 1e6:.1f} MB of weights dropped")
+            print(f"{name}: {drop_weights(root / name) / 1e6:.1f} MB of weights dropped")
     return 0
 
 

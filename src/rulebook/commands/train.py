@@ -20,6 +20,7 @@ from pydantic import BaseModel, create_model
 
 from rulebook.catalogue import CATALOGUE
 from rulebook.evaluation.looks import look_of
+from rulebook.results import runs_root
 from rulebook.training.config import RunConfig
 from rulebook.training.faults import Fault
 from rulebook.training.leases import lease
@@ -35,8 +36,8 @@ class Call(BaseModel, use_attribute_docstrings=True):
     """Name of the run, variant/world/profile/s<seed>; 'rulebook runs' lists them."""
     config: Path | None = None
     """YAML file of settings, laid over the catalogue's."""
-    root: Path = Path("results/runs")
-    """Folder of all runs."""
+    root: Path | None = None
+    """Folder of all runs; results/runs of the project where none is named."""
     device: str = "auto"
     """auto (CUDA where there is one; of several devices the one with the fewest runs), cpu, cuda, cuda:1, ..."""
     minutes: float | None = None
@@ -56,7 +57,7 @@ def main(arguments: list[str]) -> int:
     device = choose_device(call.device)
     if call.device == "auto":
         device = lease(device, config.name)
-    outcome = train(config, call.root, device, call.minutes, look_of(config))
+    outcome = train(config, runs_root(call.root), device, call.minutes, look_of(config))
     if outcome.sentence:
         print(outcome.sentence)
     return 0
@@ -114,6 +115,7 @@ def changes(words: list[str], values: dict[str, Any]) -> dict[str, Any]:
         path = name.replace("-", "_").split(".")
         if not texts:
             raise Fault(f"--{name} needs a value.")
+        insist_on_items(name, path, values)
         try:
             read = [yaml.safe_load(text) for text in texts]
         except yaml.YAMLError as error:
@@ -138,6 +140,16 @@ def grouped(words: list[str]) -> list[tuple[str, list[str]]]:
         else:
             groups[-1][1].append(word)
     return groups
+
+
+def insist_on_items(name: str, path: list[str], values: Any) -> None:
+    """A number in a dotted name is that of an item that the list has."""
+    for i, part in enumerate(path):
+        items = now(values, path[:i])
+        if isinstance(items, list) and not (part.isdecimal() and int(part) < len(items)):
+            of = ".".join(path[:i])
+            known = f"{of}.0" + (f" to {of}.{len(items) - 1}" if len(items) > 1 else "")
+            raise Fault(f"--{name} names no item of {of}: there {'are' if len(items) > 1 else 'is'} {known}.")
 
 
 def now(values: Any, path: list[str]) -> Any:

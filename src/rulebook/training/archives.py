@@ -27,7 +27,8 @@ INDEX, FORMAT = "index.json", 1
 PACKED = "packed.json"
 """In a run's folder, never in git: says that this machine has packed the run."""
 SHIPPED = (runfolder.CONFIG, runfolder.HISTORY, runfolder.WEIGHTS, runfolder.MANIFEST, runfolder.PROVENANCE)
-OPTIONAL = ("metrics.json", runfolder.BROKEN)
+METRICS = "metrics.json"
+OPTIONAL = (METRICS, runfolder.BROKEN)
 CARRIED = (runfolder.CONFIG, runfolder.HISTORY, LAST)
 REPORTED = (runfolder.CONFIG, runfolder.HISTORY, runfolder.BROKEN)
 """Of a run that broke: what there is to see of it, without a checkpoint to go on from."""
@@ -134,7 +135,8 @@ def _member(part: Part) -> str:
 def read(paths: Iterable[Path]) -> dict[str, dict[str, bytes]]:
     """Every run's files in these archives, verified and joined; a Fault if anything is amiss in any of them.
 
-    Where a run was delivered several times, the order of the archives does not matter: what got furthest counts.
+    Where a run was delivered several times, the order of the archives does not matter: what got furthest counts, and
+    of finished ones the one with its numbers.
     """
     found: dict[tuple[str, str], dict[str, dict[int, tuple[Part, bytes]]]] = {}
     for path in paths:
@@ -161,17 +163,21 @@ def _joined(run: str, file: str, pieces: dict[int, tuple[Part, bytes]]) -> bytes
 def _furthest(deliveries: list[dict[str, bytes]], run: str) -> dict[str, bytes]:
     """Of several deliveries of a run the finished one, or the one that trained longest."""
 
-    def reached(files: dict[str, bytes]) -> tuple[bool, int]:
+    def reached(files: dict[str, bytes]) -> tuple[bool, int, bool, str]:
         step = checkpoints.unpack(files[LAST], f"{run}/{LAST}")["step"] if LAST in files else -1
-        return runfolder.PROVENANCE in files, step
+        sums = hashlib.sha256(b"".join(data for _, data in sorted(files.items()))).hexdigest()
+        return runfolder.PROVENANCE in files, step, METRICS in files, sums
 
+    weights = {files.get(runfolder.WEIGHTS) for files in deliveries if runfolder.PROVENANCE in files}
+    if len(weights) > 1:
+        raise Fault(f"The archives hold {run} twice, with other weights each time: import the one that you want alone.")
     return deliveries[0] if len(deliveries) == 1 else max(deliveries, key=reached)
 
 
 def _members(path: Path) -> Iterator[tuple[str, Part, bytes]]:
     """Every member of an archive, verified, with the delivery that it belongs to."""
     try:
-        with tarfile.open(path) as tar:
+        with tarfile.open(path, "r:") as tar:
             members = tar.getmembers()
             wrong = next((m.name for m in members if not m.isreg() or m.size > LARGEST), None)
             if wrong is not None:
@@ -218,6 +224,9 @@ def file_run(root: Path, run: str, files: dict[str, bytes]) -> str:
                 raise Fault(
                     f"{shown(folder)} holds {run} with other weights: delete that folder to take the archive's."
                 )
+            if finished and METRICS in files and not (folder / METRICS).exists():
+                write_whole(folder / METRICS, files[METRICS])
+                return f"{run}: already there; its numbers are new"
             return f"{run}: already there"
         if not finished and LAST not in files:
             return _report(folder, run, files)

@@ -117,7 +117,7 @@ class Training(Spec):
     """Autocast to bfloat16 where the device is faster for it (``rounds_fast``): CUDA, and CPUs with AMX."""
     tf32: bool = True
     """TF32 products and convolutions on CUDA devices; no effect elsewhere."""
-    threads: int = Field(1, ge=1)
+    threads: int = Field(1, ge=1, le=1024)
     """CPU threads of one process; results are bit-identical only for the same number."""
 
     @model_validator(mode="after")
