@@ -214,7 +214,9 @@ MEASURES = {
 
 def against_modules():
     """Figure 3, left, for the models that are there."""
-    measures = [Measure(label, shelf.groups(metric, names)) for metric, label in MEASURES.items()]
+    measures = [
+        Measure(label, shelf.groups(metric, names), log="KL (nats" not in label) for metric, label in MEASURES.items()
+    ]
     measures = [measure for measure in measures if measure.groups]
     return [seed_points(measures[i : i + 2], xlabel="modules", width=3.2) for i in range(0, len(measures), 2)]
 
@@ -232,7 +234,17 @@ if any(shelf.here(entry) for entry in NUMBERS):
     best = min(means, key=means.get)
     say(
         "Where modules are missing, a model must pay elsewhere: in error, or in Gaussian KL.",
+        *(
+            f"M = {NUMBERS[entry]}, seed by seed: error "
+            + ", ".join(rounded(one) for one in shelf.by_seed(entry, "error_10_frames").values())
+            + "; Gaussian KL "
+            + ", ".join(rounded(one) for one in shelf.by_seed(entry, "gaussian_kl").values())
+            + "."
+            for entry in means
+            if NUMBERS[entry] < 4
+        ),
         f"Least error + KL here: M = {NUMBERS[best]}." if len(means) > 1 else "",
+        "(The error counts in full here, as we read the paper's figure; the bound weighs it one half, D18.)",
     )
     few = [entry for entry in NUMBERS if NUMBERS[entry] < 4 and shelf.here(entry)]
     if few and shelf.here(BOUND4):
@@ -249,7 +261,8 @@ if any(shelf.here(entry) for entry in NUMBERS):
             *(
                 f"M = {NUMBERS[entry]} draws as well as M = 4 (error {rounded(np.mean(list(errors[entry].values())))}"
                 f" against {rounded(np.mean(list(errors[BOUND4].values())))}) and pays"
-                f" {rounded(nats[entry] - nats[BOUND4], 2)} nats more for it: KL alone tells them apart."
+                f" {rounded(nats[entry] - nats[BOUND4], 2)} nats more for it: KL alone tells them apart"
+                f" ({len(errors[entry])} seed{'s' if len(errors[entry]) > 1 else ''})."
                 for entry in as_good
                 if nats[entry] > nats[BOUND4]
             ),
@@ -439,10 +452,10 @@ if shelf.here(BOUND4):
 # How does attention choose? A slot claims a cell because of *where* it is and *which colour* it has. Below, by how much
 # a slot claims the middle of its own ball more than a slot of another colour at the same place does, in logits: at 2,
 # nine tenths of the cell are its own; below 0, the other takes more. After still frames, colour counts for much less
-# than place: balls stand in different places, and place is enough. With the bound the margins grow, but one channel at
-# a time: the one that counts most grows fastest, and the last has hardly begun to count when training ends. Where place
-# speaks for the wrong slot by several logits, the softmax over slots is nearly saturated and passes little gradient; we
-# take this to be why, but gradients were not measured.
+# than place: balls stand in different places, and place is enough. With the bound the margins grow, but very
+# unequally: one channel comes to count by far the most, and the last has hardly begun to count when training ends.
+# Where place speaks for the wrong slot by several logits, the softmax over slots is nearly saturated and passes little
+# gradient; we take this to be why, but gradients were not measured.
 #
 # Of its own dreams the model knows what no frame of the world tells: which slot painted which cell. So, in two last and
 # short stages, the posterior is also asked about transitions that the prior has made up and the decoder has drawn

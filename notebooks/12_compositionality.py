@@ -28,10 +28,11 @@ import torch
 from IPython.display import display
 
 from rulebook.evaluation.evaluate import load_model
+from rulebook.evaluation.rivals_live import idle_errors
 from rulebook.evaluation.vim import effects
 from rulebook.evaluation.vim_live import refinement_by_distance
 from rulebook.evaluation.vim_plans import refined
-from rulebook.evaluation.walks import PLAN
+from rulebook.evaluation.walks import PLAN, Size
 from rulebook.figures.curves import Curve, seed_curves
 from rulebook.figures.heatmaps import Panel, heatmaps
 from rulebook.figures.places import displacements
@@ -79,6 +80,13 @@ if shelf.here(M4):
         *(f"{label}: {shelf.spoken(M4, f'composition_tracking_{way}')} pixels." for way, label in WAYS.items()),
         f"{PLAN} iterations leave {means['8'] / means['1']:.2f} of the error of one,",
         f"with halting {means['halting'] / means['1']:.2f}.",
+    )
+    leaps = load_model(shelf.runs(M4)[0].path)[0].world.model_copy(update={"moves_per_step": (1, 5)})
+    clips = leaps.sample(Size.of(shelf.runs(M4)[0].profile).composed, 0, length=10, split="test")
+    late = np.mean(idle_errors(clips)["always one frame behind"])
+    say(
+        f"Who shows every frame one frame late is {rounded(late)} pixels off on such clips: a single iteration leaves"
+        f" {means['1'] / late:.2f} of that."
     )
     if shelf.here(BOUND4):
         one, plan = (shelf.spoken(BOUND4, f"composition_tracking_{way}") for way in ("1", "8"))

@@ -117,9 +117,10 @@ for entry, name in ((M4, "after dreams"), ("vim-m4/atomic", "by the bound alone"
         )
 
 # %% [markdown]
-# Five worlds, several seeds each, so the schedule is a shorter one, the same for all of them. What is asked here is
-# what modules mean, not whether slots hold on to their balls; so modules are chosen by *search*: all of them are
-# drawn, and those count that draw the next frame best ({doc}`../../vim_code`). No truth and no posterior takes part.
+# Five worlds, and more seeds than time has allowed so far, so the schedule is a shorter one, the same for all. What is
+# asked here is what modules mean, not whether slots hold on to their balls; so modules are chosen by *search*: all of
+# them are drawn, and those count that draw the next frame best ({doc}`../../vim_code`). No truth and no posterior takes
+# part.
 
 # %% tags=["hide-input"]
 there = {entry: name for entry, name in WORLDS.items() if shelf.here(entry)}
@@ -223,7 +224,7 @@ if torus_film:
 # %% [markdown]
 # ### In numbers
 #
-# All seeds, and what the posterior makes of the same weights; last, the two worlds on which the full schedule was run.
+# All seeds, and what the posterior makes of the same weights; last, what was trained on the full schedule.
 
 # %% tags=["hide-input"]
 KINDS = {

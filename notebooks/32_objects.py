@@ -232,7 +232,8 @@ styled(verdicts(sprites, "O10", "O11", "O12", "O13"), "claims44")
 # Often several cells draw the same object. The thesis suspects the input attention (4.3, last paragraph): it is
 # normalised over the cells, so that they compete for a slot, and then again over the inputs, so that a cell which lost
 # a slot reads more of it than its share (what else it has goes to the null input). "In future work, one could try to
-# disable the second normalization." Here it is disabled, and nothing else is changed.
+# disable the second normalization." Here it is disabled, and nothing else is changed
+# (what is not trained yet is named below).
 #
 # *Duplicate cells*: of all cells that track an object, the share beyond the first on the same one. Counted under the
 # masks, silent cells left out; and on the cells' own pictures without masks, where they are like an object.

@@ -80,8 +80,8 @@ OC_RIMS_EXHIBITS = _all(
     Figure 3.2  | 30_oc_rims    | OC-RIMs: slot attention in front of the cells, one picture per cell behind them
     Table 3.1   | 30_oc_rims    | Architectures compared: GRU, RIMs, VIMs, OC-RIMs
     Table 4.1   | 30_oc_rims    | Hyperparameters: thesis, author's code, ours
-    Figure 4.1  | 31_prediction | Training and test loss on Moving MNIST
-    Figure 4.2  | 31_prediction | Training and test loss on Moving Sprites
+    Figure 4.1  | 31_prediction | Training and validation loss on Moving MNIST (thesis: test)
+    Figure 4.2  | 31_prediction | Training and validation loss on Moving Sprites (thesis: test)
     Figure 4.3  | 31_prediction | Predicted frames on Moving MNIST: GRU, RIMs, OC-RIMs
     Table 4.2   | 31_prediction | Prediction error on Moving MNIST
     Figure 4.4  | 31_prediction | Predicted frames on Moving Sprites: GRU, RIMs, OC-RIMs
@@ -101,14 +101,14 @@ OC_RIMS_EXHIBITS = _all(
     Figure 4.12 | 33_ablations  | Prediction without communication between cells
     Figure 4.13 | 33_ablations  | Prediction with two cells switched off
     Figure 4.14 | 34_oc_scoff   | Training loss of object-centric SCOFF, all runs
-    Figure 4.15 | 34_oc_scoff   | Test MSE of object-centric SCOFF, all runs
-    Figure 4.16 | 34_oc_scoff   | Test F1 of object-centric SCOFF, all runs
+    Figure 4.15 | 34_oc_scoff   | MSE of object-centric SCOFF on validation clips, all runs (thesis: test)
+    Figure 4.16 | 34_oc_scoff   | F1 of object-centric SCOFF on validation clips, all runs (thesis: test)
     Table A.1   | 30_oc_rims    | Encoder of the RIMs baseline
     Table A.2   | 30_oc_rims    | Encoder that yields the flattened feature map
     Figure B.1  | 35_sweep      | Training loss over epochs, whole sweep
-    Figure B.2  | 35_sweep      | Test MSE over epochs, whole sweep
-    Figure B.3  | 35_sweep      | Test F1 over epochs, whole sweep
-    Figure B.4  | 35_sweep      | Test SSIM over epochs, whole sweep
+    Figure B.2  | 35_sweep      | MSE on validation clips over training, whole sweep (thesis: test)
+    Figure B.3  | 35_sweep      | F1 on validation clips over training, whole sweep (thesis: test)
+    Figure B.4  | 35_sweep      | SSIM on validation clips over training, whole sweep (thesis: test)
     Figure B.5  | 35_sweep      | F1 against MSE
     Figure B.6  | 35_sweep      | SSIM against MSE
     Figure B.7  | 35_sweep      | Test MSE against sizes of values, slots, and numbers of cells and slots

@@ -85,7 +85,7 @@ def test_another_way_of_testing_does_not_carry_the_value_of_the_row(shelf):
 
 def test_floors_stand_below_the_models_once(shelf):
     table = prediction_table(shelf, GRU, RIMS, GRU)
-    assert list(table["model"]) == ["GRU", "RIMs", "GRU", "floor: copy of frame 9"]
+    assert list(table["model"]) == ["GRU", "RIMs", "GRU", "no learning: copy of frame 9"]
     assert floor_lines(shelf, RIMS) == []
     assert not table.isna().any().any()
 

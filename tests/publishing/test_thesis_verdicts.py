@@ -1,7 +1,7 @@
 """What a verdict of the thesis's pages rests on, in few words."""
 
 from rulebook.claims.rules import Every, falling, q
-from rulebook.publishing.thesis_verdicts import because, brief
+from rulebook.publishing.reasons import because, brief
 
 GRU, RIMS, SBD = "gru-cat/moving-sprites", "rims-cat-6/moving-sprites", "oc-rims-sbd-6-3/moving-sprites"
 DIGITS = "rims-cat-6/moving-mnist"

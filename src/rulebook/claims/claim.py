@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from rulebook.claims.rules import Quantity, Rule, Values
-from rulebook.results import Results
+from rulebook.results import Results, Run
 from rulebook.training.checkpoints import write_whole
 
 
@@ -46,6 +46,8 @@ def judge(claim: Claim, results: Results) -> dict[str, Any]:
         "against": None,
         "profile": None,
         "fewest_seeds": 0,
+        "runs": 0,
+        "broken_runs": 0,
         "rule": claim.rule.text,
         "verdict": "not tested",
         "note": "",
@@ -59,6 +61,8 @@ def judge(claim: Claim, results: Results) -> dict[str, Any]:
             entry |= {"verdict": decision.verdict, "ours": decision.ours.as_json(), "profile": profile}
             entry |= {"against": decision.against and decision.against.as_json(), "note": decision.note}
             entry |= {"fewest_seeds": min(map(len, values.values()))}
+            read = _runs(claim.rule.quantities, profile, results)
+            entry |= {"runs": len(read), "broken_runs": sum(map(_broke, read))}
             return entry
     entry["note"] = missing[0] + (f", and {len(missing) - 1} more" if len(missing) > 1 else "")
     return entry
@@ -87,6 +91,17 @@ def _collect(quantities: tuple[Quantity, ...], profile: str, results: Results) -
             else:
                 values[quantity][run.seed] = sum(number(run.metrics[name]["value"]) for name in quantity.metrics)
     return values, list(missing)
+
+
+def _runs(quantities: tuple[Quantity, ...], profile: str, results: Results) -> list[Run]:
+    """The runs that a rule reads."""
+    entries = dict.fromkeys(quantity.entry for quantity in quantities)
+    return [run for entry in entries for run in results.of(entry, profile) if run.metrics or run.broken]
+
+
+def _broke(run: Run) -> bool:
+    """The loss ceased to be a number, or jumped up and stayed there."""
+    return bool(run.broken) or ("loss_jump" in run.metrics and run.metrics["loss_jump"]["value"] == 1)
 
 
 def number(value: Any) -> float:

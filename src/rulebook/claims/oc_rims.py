@@ -246,7 +246,8 @@ OC_RIMS_CLAIMS = [
     _claim(
         21,
         "Figures B.5, B.6, B.8",
-        "F1, SSIM and MSE agree on which model is better, and test MSE follows training loss.",
+        "(Our reading of figures without comment.) F1, SSIM and MSE agree on which model is better, and test MSE"
+        " follows training loss.",
         every(
             RankCorrelation(tuple(SWEEP), "f1", "mse", 0.8, opposite=True),
             RankCorrelation(tuple(SWEEP), "ssim", "mse", 0.8, opposite=True),
@@ -257,7 +258,7 @@ OC_RIMS_CLAIMS = [
     _claim(
         22,
         "Figures B.7, B.9",
-        "More cells help; the sizes of slots and values matter less.",
+        "(Our reading of figures without comment.) More cells help; the sizes of slots and values matter less.",
         LargestEffect(SWEEP, "mse", "cells", ("slot size", "value size")),
         "share of variance",
     ),

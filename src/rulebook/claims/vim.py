@@ -93,7 +93,7 @@ VIM_CLAIMS = [
     _claim(
         9,
         "Figure 5",
-        "Selection acts as a planner: the error falls with every iteration, then oscillates around the target.",
+        "Selection acts as a planner: the error falls with the iterations, then oscillates around the target.",
         every(
             # At an iteration of the distance's own parity: there is no module for staying (D29 of the differences).
             ratio(q(VIM4, "composition_error_best_in_parity"), q(VIM4, "composition_error_first"), "<=", 1 / 3),

@@ -172,12 +172,15 @@ Roles = tuple[Sequence[float], Sequence[float], Sequence[float]]
 
 
 def cell_roles(panels: Mapping[str, Mapping[str, Roles]], *, xlabel: str, ylabel: str) -> Figure:
-    """One panel per world, one colour per run, one point per cell: the larger, the dearer it is to miss."""
+    """One panel per world, one colour per name of a run, one point per cell: the larger, the dearer it is to miss."""
+    names = list(dict.fromkeys(name for runs in panels.values() for name in runs))
     figure, axes = plt.subplots(1, len(panels), figsize=(4.3 * len(panels) + 0.2, 4.4), squeeze=False, sharey=True)
     for axis, (title, runs) in zip(axes[0], panels.items(), strict=True):
-        for i, (name, (read, drawn, cost)) in enumerate(runs.items()):
+        for name, (read, drawn, cost) in runs.items():
             size = 12 + 160 * np.clip(np.asarray(cost, dtype=float), 0, None)
-            axis.scatter(read, drawn, s=size, color=slot_colour(i), alpha=0.75, edgecolor=PAPER, label=name)
+            axis.scatter(
+                read, drawn, s=size, color=slot_colour(names.index(name)), alpha=0.75, edgecolor=PAPER, label=name
+            )
         axis.set_title(title, fontsize=9, loc="left")
         axis.set(xlabel=xlabel, xlim=(0, 1))
         axis.margins(y=0.08)

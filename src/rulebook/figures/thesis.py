@@ -62,10 +62,12 @@ def training_curves(histories: Mapping[str, tuple[pd.DataFrame, str]], *, smooth
     for name, (history, colour) in histories.items():
         lines = []
         for _, part in history[history["split"] == "train"].groupby("seed"):
-            mean = part["error"].rolling(smooth, min_periods=1).mean()
+            mean = part["error"].rolling(smooth, min_periods=smooth).mean()
             lines.append((part["step"].to_numpy(), mean.to_numpy()))
         groups[name] = (lines, colour)
-    return lines_of_seeds(groups, xlabel="training step", ylabel="squared error of the next frame")
+    return lines_of_seeds(
+        groups, xlabel="training step", ylabel=f"squared error of the next frame,\nmean of {smooth} lines"
+    )
 
 
 def over_horizon(

@@ -11,9 +11,12 @@ from rulebook.catalogue import CATALOGUE
 from rulebook.claims import VERDICTS
 from rulebook.claims.rules import MIN_SEEDS
 from rulebook.exhibits import EXHIBITS, in_book
+from rulebook.publishing.reasons import because
 from rulebook.publishing.values import rounded
 from rulebook.results import Results
 
+BOUNDED = ("share", "total variation")
+"""Units of numbers from 0 to 1: an interval of Student's t knows nothing of that, and is cut off there."""
 Link = Callable[[str, str], str]
 """(text, page) -> the text, linked where the page exists."""
 
@@ -40,7 +43,7 @@ def claims_table(entries: list[dict[str, Any]], link: Link = plain_link) -> str:
     """The claims with their numbers and verdicts, for the book."""
     rows = []
     for entry in entries:
-        note = f"<br><small>{entry['note']}</small>" if entry["note"] else ""
+        note = f"<br><small>{because(entry['note'])}</small>" if entry["note"] else ""
         rows.append(
             [
                 link(entry["id"], entry["page"]),
@@ -68,10 +71,14 @@ def _ours(entry: dict[str, Any]) -> str:
         return ""
     value = rounded(ours["mean"]) or "not finite"
     against = rounded(entry["against"]["mean"]) if entry["against"] else ""
-    span = f"95 %: {rounded(ours['low'])} to {rounded(ours['high'])}; " if ours["low"] is not None else ""
-    fewest = entry["fewest_seeds"]
-    fewer = f"; {fewest} seed{'s' if fewest > 1 else ''} of its thinnest part" if fewest < ours["n_seeds"] else ""
-    return f"{_pair(value, against)}<br><small>{span}{seeds_told(entry)}{fewer}, {entry['profile']}</small>"
+    low, high = ours["low"], ours["high"]
+    if low is not None and entry["unit"].startswith(BOUNDED):
+        low, high = max(low, 0.0), min(high, 1.0)
+    span = f"95 %: {rounded(low)} to {rounded(high)}; " if low is not None else ""
+    fewest, told = entry["fewest_seeds"], min(side["n_seeds"] for side in (ours, entry["against"]) if side)
+    fewer = f"; {fewest} seed{'s' if fewest > 1 else ''} of its thinnest part" if fewest < told else ""
+    broke = f"; {entry['broken_runs']} of its {entry['runs']} runs broke in training" if entry["broken_runs"] else ""
+    return f"{_pair(value, against)}<br><small>{span}{seeds_told(entry)}{fewer}, {entry['profile']}{broke}</small>"
 
 
 def seeds_told(entry: dict[str, Any]) -> str:

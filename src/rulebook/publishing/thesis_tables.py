@@ -48,7 +48,7 @@ SCORES = {"mse": "MSE", "ssim": "SSIM", "f1": "F1"}
 MISSING = "not trained yet"
 FIRST_PREDICTED = 10
 """Frames are counted from 0, and the first ten are given."""
-PROSE = ("the thesis says", "because")
+PROSE = ("the claim", "because")
 """Columns that hold sentences."""
 
 
@@ -159,7 +159,8 @@ def floor_lines(shelf: Shelf, *entries: str) -> list[dict[str, Any]]:
                     scores = _scores(found, {}, enlargement(shelf, entry)) | {"every seed": "-"}
                     blank = {"decoder": "-", "modules": "-"}
                     costs = {"weights": "-", "multiply-adds": "-"}
-                    rows.append({"model": f"floor: {name}", **blank, **scores, **costs, "profile": run.profile})
+                    kind = "told the laws" if suffix == "tracker" else "no learning"
+                    rows.append({"model": f"{kind}: {name}", **blank, **scores, **costs, "profile": run.profile})
     return rows
 
 
