@@ -130,6 +130,23 @@ def test_a_run_that_broke_off_counts_though_it_has_no_numbers(tmp_path, add_run)
     broken(folder)
     entry = judge(BY_ID["V1"], Results(tmp_path))
     assert entry["verdict"] == "partly" and "seed 2" in entry["note"]
+    assert (entry["runs"], entry["broken_runs"]) == (3, 1)
+    assert "1 of its 3 runs broke in training" in claims_table([entry])
+
+
+def test_a_loss_that_jumped_for_good_is_told_beside_the_numbers(tmp_path, add_run):
+    add_run("oc-rims-sbd-6-3/moving-sprites/laptop/s0", mse=20.0, mse_no_communication=50.0, loss_jump=0)
+    entry = judge(BY_ID["O18"], Results(tmp_path))
+    assert entry["broken_runs"] == 0 and "broke" not in claims_table([entry])
+    add_run("oc-rims-sbd-6-3/moving-sprites/laptop/s0", mse=20.0, mse_no_communication=50.0, loss_jump=1)
+    assert "1 of its 1 runs broke in training" in claims_table([judge(BY_ID["O18"], Results(tmp_path))])
+
+
+def test_intervals_of_shares_end_at_zero_and_one(tmp_path, add_run):
+    for seed, share in enumerate((0.90, 0.95, 0.999)):
+        add_run(f"vim-m4-dreams-on/atomic/laptop/s{seed}", rule_accuracy_interior=share)
+    entry = judge(BY_ID["V1"], Results(tmp_path))
+    assert entry["ours"]["high"] > 1 and "to 1;" in claims_table([entry])
 
 
 def test_runs_that_broke_off_speak_for_the_claim_that_a_model_fails(tmp_path, add_run):
