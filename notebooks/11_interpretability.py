@@ -222,7 +222,7 @@ def against_modules():
 
 
 def throughout_above(entry, other):
-    """Whether the best seed of one has more error + KL than the worst seed of the other; one seed shows no such thing."""
+    """Whether the best seed of one has more error + KL than the worst of the other; one seed shows no such thing."""
     one, two = (list(shelf.by_seed(name, "error_plus_kl").values()) for name in (entry, other))
     return min(len(one), len(two)) > 1 and min(one) > max(two)
 
