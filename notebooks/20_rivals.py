@@ -348,7 +348,7 @@ if shelf.here(SCOFF_MLP) or shelf.here(RIM_MLP):
         )
     )
 else:
-    say("On random moves they are not trained yet; on fixed directions, below, they are.")
+    say("On random moves they are not trained yet.")
 
 # %% [markdown]
 # And along a clip, every true frame given in turn: does it last beyond the five frames that the table counts?
