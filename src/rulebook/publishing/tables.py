@@ -74,7 +74,7 @@ def _ours(entry: dict[str, Any]) -> str:
     low, high = ours["low"], ours["high"]
     if low is not None and entry["unit"].startswith(BOUNDED):
         low, high = max(low, 0.0), min(high, 1.0)
-    span = f"95 %: {rounded(low)} to {rounded(high)}; " if low is not None else ""
+    span = f"95 %: {rounded(low)} to {rounded(high)}; " if low is not None and low < high else ""
     fewest, told = entry["fewest_seeds"], min(side["n_seeds"] for side in (ours, entry["against"]) if side)
     fewer = f"; {fewest} seed{'s' if fewest > 1 else ''} of its thinnest part" if fewest < told else ""
     broke = f"; {entry['broken_runs']} of its {entry['runs']} runs broke in training" if entry["broken_runs"] else ""
