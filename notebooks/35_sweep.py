@@ -110,8 +110,7 @@ if len(floors):
     say(
         "What takes no learning scores on the same clips: "
         + "; ".join(
-            f"{row['model'].removeprefix('floor: ')}: MSE {row['MSE']}, F1 {row['F1']}"
-            for row in floors.to_dict("records")
+            f"{row['model'].partition(': ')[2]}: MSE {row['MSE']}, F1 {row['F1']}" for row in floors.to_dict("records")
         )
         + "."
     )
