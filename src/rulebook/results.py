@@ -126,10 +126,11 @@ def _read_json(path: Path) -> dict[str, Any]:
 
 
 class Results:
-    """All run folders below ``root``/results/runs."""
+    """All run folders below ``root``/results/runs, or below ``runs`` where they are kept elsewhere."""
 
-    def __init__(self, root: Path | str | None = None):
+    def __init__(self, root: Path | str | None = None, runs: Path | None = None):
         self.root = Path(root) if root is not None else project_root()
+        self.runs = runs if runs is not None else self.folder / "runs"
 
     @property
     def folder(self) -> Path:
@@ -137,7 +138,7 @@ class Results:
 
     def __iter__(self) -> Iterator[Run]:
         """Every run folder that holds settings or metrics, by name."""
-        for path in sorted((self.folder / "runs").glob("*/*/*/s*")):
+        for path in sorted(self.runs.glob("*/*/*/s*")):
             known = (path / "config.yaml").exists() or (path / "metrics.json").exists()
             if known and path.name[1:].isdigit():
                 variant, world, profile = path.parts[-4:-1]

@@ -38,6 +38,18 @@ def test_runs_can_be_narrowed(capsys):
     assert rows and all(row["profile"] == "laptop" and row["run"] != "slot-ae/atomic/laptop/s0" for row in rows)
 
 
+def test_runs_of_another_folder_are_listed(capsys, tmp_path, monkeypatch):
+    elsewhere = tmp_path / "results" / "runs"
+    monkeypatch.setenv("RULEBOOK_ROOT", str(tmp_path / "fresh"))
+    for named, expected in ((["--root", str(elsewhere)], "evaluated"), ([], "missing")):
+        assert main(["runs", "--json", *named]) == 0
+        states = {row["run"]: row["status"] for row in json.loads(capsys.readouterr().out)}
+        assert states["slot-ae/atomic/laptop/s0"] == expected
+    assert main(["runs", "--root", str(tmp_path / "nowhere")]) != 0
+    told = capsys.readouterr()
+    assert "There is no folder" in told.err and not told.out
+
+
 def test_a_run_that_broke_off_is_called_broken_unless_it_was_finished_later(capsys, add_run):
     note = json.dumps({"step": 13, "why": "The loss is not a finite number at step 13."})
     folders = [add_run(f"slot-ae/atomic/laptop/s{seed}", error=1.0) for seed in (0, 1)]

@@ -2,6 +2,7 @@
 
 rulebook runs
 rulebook runs --profile laptop --missing
+rulebook runs --root data/runs
 rulebook runs --json
 """
 
@@ -9,11 +10,13 @@ from __future__ import annotations
 
 import argparse
 import json
+from pathlib import Path
 from typing import Any
 
 from rulebook.catalogue import CATALOGUE
 from rulebook.results import Results, Run
 from rulebook.training.config import PROFILES
+from rulebook.training.faults import Fault
 
 
 def main(arguments: list[str]) -> int:
@@ -23,8 +26,11 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.add_argument("--profile", choices=PROFILES, help="only the runs of this profile")
     parser.add_argument("--missing", action="store_true", help="only runs that are not trained")
+    parser.add_argument("--root", type=Path, help="folder of all runs (default: results/runs of the project)")
     options = parser.parse_args(arguments)
-    rows = [row for row in listing(Results()) if options.profile in (None, row["profile"])]
+    if options.root is not None and not options.root.is_dir():
+        raise Fault(f"There is no folder {options.root}: give the --root that the runs were trained under.")
+    rows = [row for row in listing(Results(runs=options.root)) if options.profile in (None, row["profile"])]
     if options.missing:
         rows = [row for row in rows if row["status"] in ("missing", "begun", "broken")]
     if options.json:
