@@ -9,7 +9,13 @@
 #     language: python
 #     name: python3
 #   rulebook:
-#     reads: [vim-m4-dreams-on/atomic, vim-m4/atomic, vim2-m5/composed, vim2-m5-brief/composed, vim2-m4-brief/composed]
+#     reads:
+#       - vim-m4-dreams-on/atomic
+#       - vim-m4/atomic
+#       - vim2-m5/composed
+#       - vim2-m4/composed
+#       - vim2-m5-brief/composed
+#       - vim2-m4-brief/composed
 #     writes: [tables/vim_compositionality.csv]
 # ---
 
@@ -49,9 +55,10 @@ from rulebook.results import Results
 use_house_style()
 _ = torch.set_grad_enabled(False)
 results = Results()
-M4, BOUND4, VIM2 = "vim-m4-dreams-on/atomic", "vim-m4/atomic", "vim2-m5/composed"
+M4, BOUND4, VIM2, FOUR2 = "vim-m4-dreams-on/atomic", "vim-m4/atomic", "vim2-m5/composed", "vim2-m4/composed"
 PAIRS = {
     VIM2: "5 modules",
+    FOUR2: "4 modules",
     "vim2-m5-brief/composed": "5 modules, short schedule",
     "vim2-m4-brief/composed": "4 modules, short schedule",
 }
@@ -293,9 +300,16 @@ rows = [
 ]
 if rows:
     display(neat(pd.DataFrame(rows), "pairs", 2))
+    whole = shelf.runs(FOUR2)
     say(
-        "Next in line: four modules on the full schedule, which would test the count above"
-        + ("; and more seeds with five, to see how often the diagonals win." if len(shelf.runs(VIM2)) < 3 else "."),
+        "Next in line: "
+        + (
+            "four modules on the full schedule, which would test the count above."
+            if not whole
+            else "further seeds of four modules on the full schedule."
+            if any(map(fitted, whole))
+            else "what keeps four modules from fitting pairs even on the full schedule."
+        )
     )
 
 # %% [markdown]

@@ -7,6 +7,7 @@ import pytest
 
 from rulebook.figures.curves import Curve, learning_curves, seed_curves
 from rulebook.figures.heatmaps import Panel, heatmaps, module_order, row_shares
+from rulebook.figures.places import displacements
 from rulebook.figures.seeds import Measure, move_bars, seed_points, stacked_shares
 from rulebook.measures.intervals import mean_interval
 
@@ -106,3 +107,14 @@ def test_lines_are_dotted_and_levels_named_where_they_are_asked_to_be():
     figure = seed_curves(curves, [0, 1], xlabel="x", ylabel="y", levels={"floor": 1.5}, beside=True)
     assert [line.get_linestyle() for line in figure.axes[0].get_legend().get_lines()] == [":", "--"]
     assert figure.axes[0].texts[0].get_position()[0] > 1
+
+
+def test_displacements_far_from_the_moves_are_inside_the_axes_and_every_run_has_its_own():
+    far = np.full((5, 2), -8.0)
+    panels = {f"seed {seed}": [far, np.zeros((5, 2))] for seed in range(4)}
+    figure = displacements(panels, step=4.0, names=[range(2)] * 4)
+    assert [axis.get_title() for axis in figure.axes] == list(panels)
+    for axis in figure.axes:
+        low, high = sorted(axis.get_xlim())
+        assert low < far.min() and high > 0
+    assert len({axis.get_position().y0 for axis in figure.axes}) == 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -25,9 +26,14 @@ def displacements(panels: Mapping[str, Sequence[np.ndarray]], *, step: float, na
     ``panels``: run -> per module an array ``[ball, 2]`` in pixels; ``names``: run by run the modules' numbers, in the
     order of the colours, so that a colour means the same move in every axis.
     """
-    figure, axes = plt.subplots(1, len(panels), figsize=(2.7 * len(panels), 3.0), squeeze=False)
-    reach = 1.75 * step
-    for axis, (title, modules), order in zip(axes[0], panels.items(), names, strict=True):
+    columns = min(len(panels), 3)
+    rows = math.ceil(len(panels) / columns)
+    figure, axes = plt.subplots(rows, columns, figsize=(2.7 * columns, 3.0 * rows), squeeze=False)
+    furthest = max((np.abs(np.median(dots, 0)).max() for modules in panels.values() for dots in modules), default=0.0)
+    reach = max(1.75 * step, furthest + 0.5 * step)
+    for axis in axes.flat[len(panels) :]:
+        axis.remove()
+    for axis, (title, modules), order in zip(axes.flat[: len(panels)], panels.items(), names, strict=True):
         for x, y in MOVE_VECTORS:
             axis.plot(x * step, y * step, "o", markersize=17, markerfacecolor="none", markeredgecolor=MUTED)
         axis.plot(0, 0, "+", color=MUTED, markersize=9)
