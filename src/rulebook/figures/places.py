@@ -28,7 +28,7 @@ def displacements(panels: Mapping[str, Sequence[np.ndarray]], *, step: float, na
     """
     columns = min(len(panels), 3)
     rows = math.ceil(len(panels) / columns)
-    figure, axes = plt.subplots(rows, columns, figsize=(2.7 * columns, 3.0 * rows), squeeze=False)
+    figure, axes = plt.subplots(rows, columns, figsize=(2.7 * columns, 3.3 * rows - 0.3), squeeze=False)
     furthest = max((np.abs(np.median(dots, 0)).max() for modules in panels.values() for dots in modules), default=0.0)
     reach = max(1.75 * step, furthest + 0.5 * step)
     for axis in axes.flat[len(panels) :]:
@@ -54,6 +54,8 @@ def displacements(panels: Mapping[str, Sequence[np.ndarray]], *, step: float, na
     axes[0, 0].set_ylabel("moved down (pixels)")
     axes[0, 0].set_xlabel("moved right (pixels)")
     figure.tight_layout()
+    if rows > 1:
+        figure.subplots_adjust(hspace=0.75)
     return figure
 
 
