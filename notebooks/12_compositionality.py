@@ -36,12 +36,12 @@ from IPython.display import display
 from rulebook.evaluation.evaluate import load_model
 from rulebook.evaluation.rivals_live import idle_errors
 from rulebook.evaluation.vim import effects
-from rulebook.evaluation.vim_live import refinement_by_distance
+from rulebook.evaluation.vim_live import in_a_row, refinement_by_distance
 from rulebook.evaluation.vim_plans import refined
 from rulebook.evaluation.walks import PLAN, Size
 from rulebook.figures.curves import Curve, seed_curves
 from rulebook.figures.heatmaps import Panel, heatmaps
-from rulebook.figures.places import displacements
+from rulebook.figures.places import displacements, sums_and_pairs
 from rulebook.figures.strips import Row, film_strip
 from rulebook.figures.style import INK, SLOT_COLOURS, use_house_style
 from rulebook.measures.bases import MOVES_IN_STEPS, bases, sums
@@ -224,7 +224,7 @@ say(
     if diagonals in five
     else "The diagonals are not among them",
     "(left-up, then left-down, is two to the left; left-up and nothing is one step diagonally).",
-    "Four modules that fit the pairs would have to be the moves.",
+    "Four modules that fit the pairs would have to be the moves, if every module does the same whatever ran before it.",
     "Five modules can follow every pair of moves without any of them being a move. What then speaks for the moves",
     f"is likelihood alone: diagonals and rest also lead to {len(sums(diagonals) - sums(MOVES_IN_STEPS))} places where",
     "no ball ever is.",
@@ -279,6 +279,44 @@ if panels:
         if with_four
         else "Whether four modules single out the moves is not answered: no run of them has fitted yet.",
         "A single seed shows what can happen, not how often." if len(told) - len(with_four) < 3 else "",
+    )
+
+# %% [markdown]
+# ### Does a second module do what it does alone?
+#
+# The count takes for granted that two modules in a row take a ball where the sum of their single displacements would.
+# But nothing is drawn between two iterations: a slot may carry the first choice along as a mark that no picture shows,
+# and the second module may heed it. Hollow: the sum of what each module does alone; full: where the two in a row take a
+# ball, for every ordered pair of modules; colours: the module that goes first. Long lines: the second module's
+# effect depends on the first. For comparison, the model that was trained on single moves. Runs that have not fitted
+# their world are left out.
+
+# %% tags=["hide-input"]
+rows_of = {}
+for entry, name in ({M4: "single moves, 4 modules"} | PAIRS).items():
+    for run in shelf.runs(entry)[: 1 if entry == M4 else None]:
+        if entry == M4 or fitted(run):
+            config, model = load_model(run.path)
+            rows_of[f"{name}\nseed {run.seed}"] = in_a_row(model, config.world)
+if rows_of:
+    figure = sums_and_pairs(
+        {name: (row.summed.numpy(), row.together.numpy()) for name, row in rows_of.items()}, step=config.world.step
+    )
+    say(
+        "How far two modules in a row end from the sum of the two, median over balls and over pairs, and for the pair"
+        " with the largest difference, in pixels (a move is 4): "
+        + "; ".join(
+            f"{name.replace(chr(10), ', ')}: {rounded(row.off.median().item())} and {rounded(row.off.max().item())}"
+            for name, row in rows_of.items()
+        )
+        + f". From {min(row.balls for row in rows_of.values())} or more balls each.",
+        "Where the lines are long, pairs of moves have become words of two letters that mean little alone, and the"
+        f" count above does not bind: four modules make {len(MOVES_IN_STEPS) ** 2} such words for the"
+        f" {len(sums(MOVES_IN_STEPS))} places that pairs lead to, so even they could follow every pair without any of"
+        " them being a move. What VIM-2 lacks, so far as these runs show, is a reason for a module to mean the same in"
+        " both iterations."
+        if any(row.off.median() > config.world.step / 2 for name, row in rows_of.items() if "single" not in name)
+        else "",
     )
 
 # %% [markdown]

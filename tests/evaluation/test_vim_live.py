@@ -1,5 +1,7 @@
 """What pages ask live: properties that hold of any weights."""
 
+from types import SimpleNamespace
+
 import pytest
 import torch
 
@@ -10,6 +12,7 @@ from rulebook.evaluation.vim_live import (
     around_the_edge,
     crossing,
     crowd,
+    in_a_row,
     places,
     refinement_by_distance,
     sampled_at_walls,
@@ -20,6 +23,7 @@ from rulebook.evaluation.vim_live import (
     world_futures,
 )
 from rulebook.evaluation.vim_watch import infer
+from rulebook.measures.matching import Matching
 from rulebook.models.vim import VIM
 
 ENTRY = CATALOGUE.entries["vim-m4/atomic"]
@@ -136,3 +140,29 @@ def test_sharpness_and_walls_are_read_off_any_weights(model: VIM):
     parts = sharpness_parts(model, WORLD, 2, length=3)
     assert list(parts) == ["first frame", "discovered anew", "moved by modules"] and min(parts.values()) >= 0
     assert len(sampled_at_walls(model, WORLD, 2, length=3)) == 4
+
+
+def test_two_modules_that_add_up_are_told_from_a_module_that_heeds_the_one_before(monkeypatch):
+    shifts = torch.tensor([[4.0, 0.0], [0.0, -4.0]])
+    spec = SimpleNamespace(modules=2, perception=SimpleNamespace(slots=3))
+    made_up = SimpleNamespace(spec=spec, force=lambda frames, forced, starts: forced)
+
+    def centres(forced, by):
+        moved = shifts[forced].sum(-2)
+        if forced.shape[-1] == 2:
+            moved = moved + torch.tensor([0.0, 8.0]) * (forced == torch.tensor([1, 0])).all(-1, keepdim=True)
+        return torch.cat([torch.zeros_like(moved), moved], dim=1)
+
+    def known(model, clip):
+        count, balls = clip.positions.shape[0], clip.positions.shape[2]
+        return Matching(torch.arange(balls).repeat(count, 1), torch.ones(count, balls, dtype=torch.bool))
+
+    monkeypatch.setattr("rulebook.evaluation.vim_live.slot_centres", centres)
+    monkeypatch.setattr("rulebook.evaluation.vim_live.first_slots", known)
+    row = in_a_row(made_up, WORLD, 32)
+    low, high = WORLD.range_of(WORLD.radius[1])
+    start = WORLD.sample(32, 11, length=1, split="test").positions[:, 0]
+    assert row.balls == ((start >= low + 8) & (start <= high - 8)).all(-1).sum() > 0
+    assert torch.equal(row.off, torch.tensor([[0.0, 0.0], [8.0, 0.0]]))
+    assert torch.equal(row.summed[0, 1], torch.tensor([4.0, -4.0]))
+    assert torch.equal(row.together[1, 0], torch.tensor([4.0, 4.0]))

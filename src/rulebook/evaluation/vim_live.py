@@ -75,6 +75,48 @@ def crossing(
 
 
 @dataclass(frozen=True)
+class InARow:
+    """Two modules one after the other, with nothing drawn between them, and the sum of what each does alone."""
+
+    together: Float[Tensor, "first second 2"]
+    """Where the two take a ball, in pixels from its start; median over balls."""
+    summed: Float[Tensor, "first second 2"]
+    """Where it would be if each did what it does alone; median over balls."""
+    off: Float[Tensor, "first second"]
+    """How far apart these are, ball by ball, in pixels; median over balls."""
+    balls: int
+
+
+def in_a_row(model: VIM, world: RandomWalk, clips: int = 128, seed: int = 11) -> InARow:
+    """All ordered pairs of modules on balls with two steps of room on every side."""
+    clip = world.model_copy(update={"moves_per_step": (1, 1)}).sample(clips, seed, length=1, split="test")
+    low, high = world.range_of(world.radius[1])
+    start = clip.positions[:, 0]
+    roomy = ((start >= low + 2 * world.step) & (start <= high - 2 * world.step)).all(-1)
+    clip, roomy = clip[roomy.any(-1)], roomy[roomy.any(-1)]
+    matching = first_slots(model, clip)
+    roomy = roomy & matching.own
+
+    def moved(*modules: int) -> Float[Tensor, "ball 2"]:
+        forced = repeat(
+            torch.tensor(modules), "k -> clip 1 slot k", clip=len(clip.frames), slot=model.spec.perception.slots
+        )
+        centres = matching.take(slot_centres(model.force(clip.frames, forced, STARTS), "content"))
+        return (centres[:, 1] - centres[:, 0])[roomy]
+
+    every = range(model.spec.modules)
+    alone = [moved(module) for module in every]
+    together = torch.stack([torch.stack([moved(first, second) for second in every]) for first in every])
+    summed = torch.stack([torch.stack([alone[first] + alone[second] for second in every]) for first in every])
+    return InARow(
+        together.median(dim=2).values,
+        summed.median(dim=2).values,
+        (together - summed).norm(dim=-1).median(dim=2).values,
+        int(roomy.sum()),
+    )
+
+
+@dataclass(frozen=True)
 class Places:
     """Every ball-step of a ball with a slot of its own: where it began, the move, the module."""
 

@@ -59,6 +59,34 @@ def displacements(panels: Mapping[str, Sequence[np.ndarray]], *, step: float, na
     return figure
 
 
+def sums_and_pairs(panels: Mapping[str, tuple[np.ndarray, np.ndarray]], *, step: float) -> Figure:
+    """One axis per run: for every ordered pair of modules a line from the sum of their single displacements (hollow)
+    to where the two take a ball together (full), coloured by the module that goes first.
+
+    ``panels``: run -> arrays ``[first, second, 2]`` in pixels, the sums and what was found.
+    """
+    columns = min(len(panels), 3)
+    rows = math.ceil(len(panels) / columns)
+    figure, axes = plt.subplots(rows, columns, figsize=(2.7 * columns, 3.0 * rows), squeeze=False)
+    reach = max(np.abs(np.stack([*pair])).max() for pair in panels.values()) + 0.5 * step
+    for axis in axes.flat[len(panels) :]:
+        axis.remove()
+    for axis, (title, (summed, together)) in zip(axes.flat[: len(panels)], panels.items(), strict=True):
+        for first, second in np.ndindex(summed.shape[:2]):
+            (x, y), (to_x, to_y) = summed[first, second], together[first, second]
+            colour = module_colour(first)
+            axis.plot([x, to_x], [y, to_y], "-", color=colour, linewidth=1, alpha=0.7)
+            axis.plot(x, y, "o", markersize=6, markerfacecolor="none", markeredgecolor=colour)
+            axis.plot(to_x, to_y, "o", markersize=4, color=colour)
+        axis.set(xlim=(-reach, reach), ylim=(reach, -reach), aspect="equal", title=title)
+        axis.set_xticks([-2 * step, 0, 2 * step])
+        axis.set_yticks([-2 * step, 0, 2 * step])
+    axes[0, 0].set_ylabel("moved down (pixels)")
+    axes[0, 0].set_xlabel("moved right (pixels)")
+    figure.tight_layout()
+    return figure
+
+
 @dataclass(frozen=True)
 class Choices:
     """Every step of every ball: where it stood, the move it made, the module its slot chose."""
