@@ -489,8 +489,8 @@ if any(found for found, _ in lines.values()):
     say(
         "The line that is lower at the same place on the axis learned more from the same number of frames.",
         f"In the end, negative ELBO on the test clips (nats per frame), {'; '.join(ends)}." if ends else "",
-        "One seed a side tells what may happen, not what does as a rule."
-        if min(len(shelf.runs(entry)) for entry in (BRIEF, SCRATCH)) == 1
+        "With fewer than three seeds on a side this tells what may happen, not what does as a rule."
+        if min(len(shelf.runs(entry)) for entry in (BRIEF, SCRATCH)) < 3
         else "",
     )
 
