@@ -1,6 +1,6 @@
 """VIM on the random walk: the number of modules, compositions, border rules, and what the training needs.
 
-All variants of a seed start from the slot autoencoder of that seed (VIM A.2), unless their name says otherwise.
+All variants of a seed start from a slot autoencoder of that seed (VIM A.2), unless their name says otherwise.
 """
 
 from __future__ import annotations
@@ -278,7 +278,7 @@ def add_vim(catalogue: Catalogue) -> None:
     for modules, uses in ((5, ("vim-figure-6",)), (4, ("identifiability",))):
         made = recipes(modules, iterations=2)
         catalogue.add(Entry("vim", f"vim2-m{modules}", "composed", composed, made, uses, "slot-ae/atomic"))
-    catalogue.add(Entry("vim", "vim-m4", "torus", TORUS, recipes(4), ("identifiability",), "slot-ae/atomic"))
+    catalogue.add(Entry("vim", "vim-m4", "torus", TORUS, recipes(4), ("identifiability",), "slot-ae/torus"))
     add_brief(catalogue)
 
 
@@ -297,6 +297,9 @@ def add_brief(catalogue: Catalogue) -> None:
     for name, world in worlds.items():
         made = recipes(4, schedule=brief)
         catalogue.add(Entry("vim", "vim-m4-brief", name, world, made, ("identifiability",), "slot-ae/atomic"))
+    # The same on the torus, but for stage 1: slots that have met balls in two parts.
+    made = recipes(4, schedule=brief)
+    catalogue.add(Entry("vim", "vim-m4-brief-own-slots", "torus", TORUS, made, ("identifiability",), "slot-ae/torus"))
     pairs = RandomWalk.compositional(2)
     for modules in (4, 5):
         made = recipes(modules, iterations=2, schedule=brief)
