@@ -5,6 +5,7 @@ import pytest
 from rulebook.publishing import values
 from rulebook.publishing.vim_facts import (
     as_far_as_seeds,
+    at_the_edge,
     beside_the_border,
     border_accuracy,
     listed,
@@ -66,3 +67,12 @@ def test_a_ball_is_judged_after_iterations_that_could_bring_it_there():
     assert right_in_parity(errors, 2) == right_in_parity(errors, 0) == 2  # 0, 2 and 4 after iterations 2, 4 and 6
     assert right_in_parity(errors, 3) == 4
     assert right_in_parity(errors, 4) == 3
+
+
+def test_every_kind_of_slots_is_judged_on_all_of_its_seeds():
+    before = {"old": [0.99, 0.98], "new": [0.99], "bad": [0.99, 0.5]}
+    after = {"old": [0.99, 0.5], "new": [0.97], "bad": [0.99, 0.99]}
+    old, new, bad = at_the_edge(before, after, found=0.95).split(" With ")
+    assert "With old" in old and "not for all that have crossed" in old
+    assert new.startswith("new") and "hold for balls that have left and come back" in new
+    assert bad.startswith("bad") and "not found" in bad

@@ -36,6 +36,24 @@ def beside_the_border(inside: Mapping[int, float], border: Mapping[int, float]) 
     return "lower" if max(gaps) < 0 else "mixed"
 
 
+def at_the_edge(before: Mapping[str, Sequence[float]], after: Mapping[str, Sequence[float]], found: float) -> str:
+    """Whether rules are found where balls have not met the edge (``before``), and for which slots they hold where balls
+    have left and come back (``after``): a sentence on every kind of slots, on all of its seeds."""
+    told = []
+    for slots, early in before.items():
+        late = after[slots]
+        if min(early) < found:
+            told.append(f"With {slots}, rules are not found, not even where balls have yet to meet the edge.")
+        elif min(late) >= found:
+            told.append(f"With {slots}, rules are found and hold for balls that have left and come back.")
+        else:
+            told.append(
+                f"With {slots}, rules are found and hold for balls that have not met the edge, but not for all"
+                " that have crossed it: a slot that has lost its ball explains nothing."
+            )
+    return " ".join(told)
+
+
 def as_far_as_seeds(values: Mapping[int, float], others: Mapping[int, float], high_is_good: bool) -> bool:
     """Whether the mean of ``values`` lies within the range that the seeds of ``others`` span, or beyond its better
     end."""
