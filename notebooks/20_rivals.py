@@ -538,11 +538,14 @@ for entry in drawn:
             lines = run.history[run.history["split"] == "train"]
             losses = dict(zip(lines["step"].tolist(), lines[term].tolist(), strict=True))
             found[run.seed] = training_jumps(run.config["training"], losses)
-        figure = learning_curves(history, term, label=f"{what}, {entry}", levels=at, marks=found, split="train")
+        stages = shelf.runs(entry)[0].config["training"]["stages"]
+        begins = {stage.get("begin", 0): f"{stage['frames']} frames" for stage in stages} if len(stages) > 1 else {}
+        label = f"{what}, {entry}"
+        figure = learning_curves(history, term, label=label, levels=at, marks=found, stages=begins, split="train")
 if any(shelf.here(entry) for entry in drawn):
     say(
-        "Triangles: jumps. Every run with a jump is drawn, and the others of the same entry. Where a new stage begins,"
-        " its clips are longer and its loss is another: no jump is counted in its first ten lines."
+        "Triangles: jumps. Every run with a jump is drawn, and the others of the same entry. Where a new stage begins"
+        " (dotted, with the length of its clips), its loss is another: no jump is counted in its first ten lines."
     )
 
 # %% [markdown]

@@ -102,6 +102,14 @@ def test_marks_stand_on_the_line_of_their_seed():
     assert marked == [(20.0, 8.0)]
 
 
+def test_a_line_stands_where_a_stage_begins():
+    rows = [{"step": 10 * i, "split": "train", "seed": 0, "error": 5.0 + i} for i in (1, 2, 3)]
+    stages = {0: "4 frames", 15: "10 frames"}
+    axis = learning_curves(pd.DataFrame(rows), "error", label="error", stages=stages, split="train").axes[0]
+    assert {text.get_text(): float(text.xy[0]) for text in axis.texts} == {"4 frames": 0.0, "10 frames": 15.0}
+    assert sorted(float(line.get_xdata()[0]) for line in axis.lines if line.get_linestyle() == ":") == [0.0, 15.0]
+
+
 def test_lines_are_dotted_and_levels_named_where_they_are_asked_to_be():
     curves = [Curve("plan", {0: [1.0, 2.0]}, "black", dotted=True), Curve("odd", {0: [2.0, 1.0]}, "red", dashed=True)]
     figure = seed_curves(curves, [0, 1], xlabel="x", ylabel="y", levels={"floor": 1.5}, beside=True)

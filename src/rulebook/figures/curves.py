@@ -36,11 +36,13 @@ def learning_curves(
     label: str,
     levels: Mapping[str, float] | None = None,
     marks: Mapping[int, Sequence[int]] | None = None,
+    stages: Mapping[int, str] | None = None,
     split: str = "validation",
 ) -> Figure:
     """``column`` of the histories against training steps, one line per seed, with named levels to compare to.
 
-    ``marks``: seed -> steps at which a triangle stands on its line.
+    ``marks``: seed -> steps at which a triangle stands on its line. ``stages``: step at which a stage of the training
+    begins -> its name, on a line of its own from top to bottom.
     """
     figure, axis = plt.subplots(figsize=(6.4, 3.4))
     chosen = history[history["split"] == split]
@@ -52,6 +54,9 @@ def learning_curves(
     for name, value in (levels or {}).items():
         axis.axhline(value, color=MUTED, linewidth=1, linestyle="--")
         axis.annotate(name, (1, value), xycoords=("axes fraction", "data"), ha="right", va="bottom", color=MUTED)
+    for begin, name in (stages or {}).items():
+        axis.axvline(begin, color=MUTED, linewidth=0.8, linestyle=":")
+        axis.annotate(name, (begin, 1.01), xycoords=("data", "axes fraction"), color=MUTED, size=7)
     axis.set(xlabel="training step", ylabel=label)
     logarithmic(axis)
     axis.legend(loc="upper right")
