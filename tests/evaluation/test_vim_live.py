@@ -10,6 +10,7 @@ from rulebook.clips import Clip
 from rulebook.evaluation.vim_live import (
     Futures,
     around_the_edge,
+    at_walls,
     crossing,
     crowd,
     in_a_row,
@@ -98,6 +99,15 @@ def test_the_best_of_more_samples_is_never_worse():
     assert Futures(Clip(frames=truth), 1, truth[None]).sharpness == pytest.approx([1.0, 1.0])
 
 
+def test_the_mean_of_more_samples_is_less_sharp():
+    truth = torch.rand(2, 3, 3, 8, 8, generator=torch.Generator().manual_seed(0))
+    told = Futures(Clip(frames=truth), 1, torch.rand(8, 2, 3, 3, 8, 8, generator=torch.Generator().manual_seed(1)))
+    means = [told.sharpness_of_means(n) for n in (1, 2, 4, 8)]
+    assert means == sorted(means, reverse=True)
+    assert means[-1] == pytest.approx(means[0] / 8, rel=0.2)  # independent pixels: variances add up
+    assert Futures(Clip(frames=truth), 1, truth.expand(4, *truth.shape)).sharpness_of_means(4) == pytest.approx(1.0)
+
+
 def test_errors_are_sorted_by_the_distance_of_the_target():
     positions = torch.tensor([[[[10.0, 10], [4, 4]], [[14.0, 10], [8, 8]]]])  # one and two moves away
     errors = torch.tensor([[[4.0, 8.0], [0.0, 4.0]]])
@@ -116,30 +126,40 @@ def test_further_walks_of_the_world_begin_alike_and_stay_walks():
         world_futures(WORLD.model_copy(update={"dynamics": "deterministic"}), clip, 1)
 
 
+def counted_at_walls(centres, counted) -> list[int]:
+    kinds, there = wall_moves(centres, counted, WORLD)
+    return torch.bincount(kinds[there], minlength=4).tolist()
+
+
 def test_what_balls_do_at_a_wall_is_told_from_their_places():
     low, high = WORLD.range_of(WORLD.radius[1])
     middle, edge = (low + high) / 2, low + 1
     start = torch.tensor([edge, middle])
     ways = torch.tensor([[WORLD.step, 0], [0, WORLD.step], [0, -WORLD.step], [-WORLD.step, 0], [0.0, 0]])
     centres = torch.stack([start.expand(5, 2), start + ways])[None]
-    assert wall_moves(centres, torch.ones(1, 5, dtype=torch.bool), WORLD) == [1, 2, 1, 1]
-    assert wall_moves(centres, torch.zeros(1, 5, dtype=torch.bool), WORLD) == [0] * 4  # no slot of their own
+    assert counted_at_walls(centres, torch.ones(1, 5, dtype=torch.bool)) == [1, 2, 1, 1]
+    assert counted_at_walls(centres, torch.zeros(1, 5, dtype=torch.bool)) == [0] * 4  # no slot of their own
     for start in ((middle, middle), (edge, edge), (low + WORLD.step - 0.2, middle)):  # inside, a corner, hard to tell
         still = torch.tensor(start).expand(1, 2, 5, 2)
-        assert wall_moves(still, torch.ones(1, 5, dtype=torch.bool), WORLD) == [0] * 4
+        assert counted_at_walls(still, torch.ones(1, 5, dtype=torch.bool)) == [0] * 4
 
 
 def test_steps_of_the_world_at_a_wall_are_those_that_the_page_expects():
     clip = WORLD.sample(64, 0, length=10, split="test")
-    away, along, into, none = wall_moves(clip.positions, torch.ones(64, WORLD.balls, dtype=torch.bool), WORLD)
+    found = at_walls(*wall_moves(clip.positions, torch.ones(64, WORLD.balls, dtype=torch.bool), WORLD))
+    assert found is not None
+    away, along, into, none = found.counts
     assert into == none == 0
     assert away / (away + along) == pytest.approx(0.5, abs=0.07)
+    assert found.off == pytest.approx(abs(away / (away + along) - 0.5))
+    low, high = found.interval
+    assert 0 <= low <= high <= 0.15
 
 
 def test_sharpness_and_walls_are_read_off_any_weights(model: VIM):
     parts = sharpness_parts(model, WORLD, 2, length=3)
     assert list(parts) == ["first frame", "discovered anew", "moved by modules"] and min(parts.values()) >= 0
-    assert len(sampled_at_walls(model, WORLD, 2, length=3)) == 4
+    assert sampled_at_walls(model, WORLD, 2, length=3) is None  # untrained, it has no slot on a ball
 
 
 def test_two_modules_that_add_up_are_told_from_a_module_that_heeds_the_one_before(monkeypatch):

@@ -8,13 +8,14 @@ from __future__ import annotations
 import copy
 from dataclasses import dataclass, replace
 
+import numpy as np
 import torch
 from einops import rearrange, repeat
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from rulebook.clips import MOVE_VECTORS, MOVES, Clip, Rollout, concatenate
-from rulebook.evaluation.vim import known_balls, transferred_choices
+from rulebook.evaluation.vim import bootstrap_tv, known_balls, transferred_choices
 from rulebook.evaluation.vim_watch import STARTS, first_slots, infer
 from rulebook.measures import rules
 from rulebook.measures.matching import Matching, match_slots, position_error, slot_centres
@@ -212,6 +213,11 @@ class Futures:
         times = range(self.given, self.clip.length)
         return [edge_energy(self.frames[:, :, t]) / edge_energy(self.clip.frames[:, t]) for t in times]
 
+    def sharpness_of_means(self, n: int) -> float:
+        """The same, over all predicted frames, for the mean of n samples, averaged over ways of taking n in a row."""
+        groups = rearrange(self.frames[: len(self.frames) // n * n], "(group n) ... -> group n ...", n=n).mean(dim=1)
+        return edge_energy(groups[:, :, self.given :]) / edge_energy(self.clip.frames[:, self.given :])
+
     @property
     def blurred(self) -> list[float]:
         """The same for the mean over all samples: what a model that cannot choose would show."""
@@ -271,9 +277,9 @@ def wall_moves(
     counted: Bool[Tensor, "clip object"],
     world: RandomWalk,
     clear: float = 0.5,
-) -> list[int]:
-    """How often balls did each of ``AT_A_WALL``. Counted are balls for whose place exactly one move is impossible, also
-    if their centre were ``clear`` pixels off."""
+) -> tuple[Int[Tensor, "clip step object"], Bool[Tensor, "clip step object"]]:
+    """Which of ``AT_A_WALL`` balls did, by its place there, and where that counts: for balls for whose place exactly
+    one move is impossible, also if their centre were ``clear`` pixels off."""
     low, high = world.range_of(world.radius[1])
     here = centres[:, :-1]
     room = torch.stack([here - world.step - low, high - world.step - here], dim=-1).flatten(-2)
@@ -281,18 +287,40 @@ def wall_moves(
     plain = (shut.sum(dim=-1) == 1) & (room.abs() > clear).all(dim=-1) & counted[:, None]
     into = shut.int().argmax(dim=-1)
     made = displacement_moves(centres, world.step)
-    kind = torch.where(made == into, 2, torch.where(made == into ^ 1, 0, torch.where(made < 0, 3, 1)))
-    return torch.bincount(kind[plain], minlength=len(AT_A_WALL)).tolist()
+    return torch.where(made == into, 2, torch.where(made == into ^ 1, 0, torch.where(made < 0, 3, 1))), plain
 
 
-def sampled_at_walls(model: VIM, world: RandomWalk, clips: int, seed: int = 2, length: int = 10) -> list[int]:
-    """``wall_moves`` of futures that the prior makes up from first frames."""
+@dataclass(frozen=True)
+class AtWalls:
+    """What balls did at walls."""
+
+    counts: list[int]
+    """How often each of ``AT_A_WALL``."""
+    off: float
+    """Total variation from how likely each is."""
+    interval: list[float]
+    """Its 95 % interval, over resampled clips."""
+
+
+def sampled_at_walls(model: VIM, world: RandomWalk, clips: int, seed: int = 2, length: int = 10) -> AtWalls | None:
+    """``wall_moves`` of futures that the prior makes up from first frames; None if no ball came to a wall."""
     clip = world.sample(clips, seed, length=length, split="test")
     noise = generator(0, "walls")
     parts = [clip[i : i + 32] for i in range(0, clips, 32)]
     rollout = concatenate([model.rollout(part.frames, given=1, noise=noise, starts=STARTS) for part in parts])
     matching = match_slots(clip, rollout, "content")
-    return wall_moves(matching.take(slot_centres(rollout, "content")), matching.own, world)
+    return at_walls(*wall_moves(matching.take(slot_centres(rollout, "content")), matching.own, world))
+
+
+def at_walls(kinds: Int[Tensor, "clip step object"], counted: Bool[Tensor, "clip step object"]) -> AtWalls | None:
+    """The counts, and how far they are from the truth; None where nothing counts."""
+    if not bool(counted.any()):
+        return None
+    counts = np.bincount(kinds[counted].numpy(), minlength=len(AT_A_WALL))
+    truth = np.array([*AT_A_WALL.values()])
+    # The bootstrap counts five kinds, as there are four moves and none; here the last never occurs.
+    interval = bootstrap_tv(kinds, counted, np.append(truth, 0.0))
+    return AtWalls(counts.tolist(), rules.total_variation(counts, truth), interval)
 
 
 def with_slots(model: VIM, slots: int) -> VIM:
