@@ -43,7 +43,7 @@ from rulebook.catalogue import CATALOGUE
 from rulebook.evaluation.attention_live import claims
 from rulebook.evaluation.evaluate import load_model
 from rulebook.evaluation.vim import effects
-from rulebook.evaluation.vim_live import crossing
+from rulebook.evaluation.vim_live import by_frame, crossing, watch
 from rulebook.figures.curves import Curve, seed_curves
 from rulebook.figures.heatmaps import ARROWS, Panel, heatmaps, module_order
 from rulebook.figures.places import displacements
@@ -83,6 +83,12 @@ NAMES = {entry: f"M = {modules}, bound alone" for entry, modules in NUMBERS.item
     LONGER5: "M = 5, dreams for longer",
 }
 shelf = Shelf(results, *NAMES)
+
+PER_FRAME = {
+    "position": "position error (pixels)",
+    "gaussian_kl": "Gaussian KL (nats)",
+    "module_kl": "module KL (nats)",
+}
 
 
 def matrices(entry, metric):
@@ -171,6 +177,19 @@ if shelf.here(M4):
         f"On test clips, until the border, {shelf.spoken(M4, 'repeat_accuracy')} of all repetitions move the ball",
         "one step in its module's direction.",
     )
+
+# %% [markdown]
+# The other seeds, and then five modules; there the last row is the module too many.
+
+# %% tags=["hide-input"]
+TIMES = [f"× {n}" for n in range(1, 6)]
+for run in [*shelf.runs(M4)[1:], *shelf.runs(M5)]:
+    config, model = load_model(run.path)
+    order = order_of(run)
+    names = [f"M = {len(order)}, {name}" for name in [*ARROWS, *["no move"] * len(order)][: len(order)]]
+    strips = crossing(model, config.world, order)
+    rows = [Row(name, frames, given=1) for name, frames in zip(names, strips, strict=True)]
+    figure = film_strip(rows, size=0.7, heads=[f"seed {run.seed}", *TIMES])
 
 # %% [markdown]
 # Where a *single* application of a module takes a ball, for every ball of some test clips. The cross is where the
@@ -365,6 +384,34 @@ if shelf.here(M4):
     ]
     figure = seed_curves(curves, range(2, 21), xlabel="frame", ylabel="moves missed, interior (%)")
     say(f"Rule accuracy over the first 10 frames, M = 4: {shelf.spoken(M4, 'rule_accuracy_10_frames')}.")
+
+# %% [markdown]
+# The same frames in other units: how far a ball is from the slot that held it in the first frame, and what the moves
+# cost. Three balls whose moves are named in full, and nothing else told, cost 3 ln 4 nats.
+
+# %% tags=["hide-input"]
+if shelf.here(M4):
+    told = {
+        entry: {run.seed: by_frame(watch(model, config.world, 48, length=20)) for run, (config, model) in loaded}
+        for entry in shown
+        if shelf.here(entry)
+        for loaded in [[(run, load_model(run.path)) for run in shelf.runs(entry)]]
+    }
+    for term, label in PER_FRAME.items():
+        curves = [
+            Curve(NAMES[entry], {s: made[term] for s, made in seeds.items()}, shown[entry], dashed=entry in NUMBERS)
+            for entry, seeds in told.items()
+        ]
+        figure = seed_curves(
+            curves,
+            range(21 - len(curves[0].by_seed[min(curves[0].by_seed)]), 21),
+            xlabel="frame",
+            ylabel=label,
+            levels={"3 ln 4": 3 * np.log(4)} if term == "module_kl" else {},
+            size=(6.4, 2.6),
+        )
+    last = {NAMES[e]: [made["position"][-1] for made in seeds.values()] for e, seeds in told.items()}
+    say("In frame 20, pixels off: " + "; ".join(f"{name}: {spoken(ends)}" for name, ends in last.items()) + ".")
 
 # %% [markdown]
 # ## What dreams are for

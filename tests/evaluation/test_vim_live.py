@@ -11,6 +11,7 @@ from rulebook.evaluation.vim_live import (
     Futures,
     around_the_edge,
     at_walls,
+    by_frame,
     crossing,
     crowd,
     in_a_row,
@@ -24,7 +25,7 @@ from rulebook.evaluation.vim_live import (
     world_futures,
 )
 from rulebook.evaluation.vim_watch import infer
-from rulebook.measures.matching import Matching
+from rulebook.measures.matching import Matching, slot_centres
 from rulebook.models.vim import VIM
 
 ENTRY = CATALOGUE.entries["vim-m4/atomic"]
@@ -81,6 +82,17 @@ def test_a_ball_in_the_middle_has_not_reached_the_edge(model: VIM):
     seen.clip.positions[:, 4] = seen.clip.positions[:, 3] = torch.tensor([6.0, 16.0])
     stages = {name: int(counts.sum()) for name, counts in around_the_edge(seen, torus).items()}
     assert list(stages.values()) == [counted, 2 * counted, 0, counted]
+
+
+def test_frame_by_frame_means_are_those_of_the_rollout(model: VIM):
+    seen = watch(model, WORLD, 4, length=5)
+    seen.matching.own[:] = False
+    seen.matching.own[1, 2] = True
+    told = by_frame(seen)
+    assert {name: len(values) for name, values in told.items()} == {"position": 5, "gaussian_kl": 4, "module_kl": 4}
+    centres = slot_centres(seen.rollout, "content")[1, :, seen.matching.slot[1, 2]]
+    assert told["position"] == pytest.approx((centres - seen.clip.positions[1, :, 2]).norm(dim=-1).tolist(), abs=1e-4)
+    assert told["module_kl"] == pytest.approx(seen.rollout.losses["module_kl"][:, 1:].mean(dim=0).tolist())
 
 
 def test_crossing_starts_on_the_far_side(model: VIM):

@@ -49,6 +49,16 @@ def watch(
     return Watched(clip, rollout, match_slots(clip, rollout, "content"))
 
 
+def by_frame(seen: Watched) -> dict[str, list[float]]:
+    """Frame by frame: how far balls with a slot of their own are from it, in pixels, and both KL terms, in nats. The
+    first frame has no move, and so no KL."""
+    error = position_error(seen.clip, seen.rollout, seen.matching, "content")
+    own = repeat(seen.matching.own, "clip object -> clip time object", time=error.shape[1])
+    told = {"position": torch.where(own, error, torch.nan).nanmean(dim=(0, 2))}
+    told |= {term: seen.rollout.losses[term].mean(dim=0)[1:] for term in ("gaussian_kl", "module_kl")}
+    return {name: values.tolist() for name, values in told.items()}
+
+
 def crossing(
     model: VIM, world: RandomWalk, order: list[int], steps: int = 5
 ) -> list[Float[Tensor, "time channel height width"]]:
