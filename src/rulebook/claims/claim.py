@@ -30,6 +30,8 @@ class Claim:
     paper_value: float | None = None
     paper_against: float | None = None
     """What the paper compares that value to."""
+    revised: str = ""
+    """Of a rule that became what it is when a verdict was known: the difference (D29, ...) that tells of it."""
 
 
 def judge(claim: Claim, results: Results) -> dict[str, Any]:
@@ -49,6 +51,7 @@ def judge(claim: Claim, results: Results) -> dict[str, Any]:
         "runs": 0,
         "broken_runs": 0,
         "rule": claim.rule.text,
+        "revised": claim.revised,
         "verdict": "not tested",
         "note": "",
         "page": claim.page,

@@ -26,7 +26,9 @@ def _beats(winner: str, loser: str, world: str) -> list[Rule]:
     return [falling(_mse(loser, world), _mse(winner, world)), falling(_ssim(winner, world), _ssim(loser, world))]
 
 
-def _claim(number: int, where: str, statement: str, rule: Rule, unit: str = MSE_UNIT, **paper: float) -> Claim:
+def _claim(
+    number: int, where: str, statement: str, rule: Rule, unit: str = MSE_UNIT, revised: str = "", **paper: float
+) -> Claim:
     return Claim(
         id=f"O{number}",
         paper="oc-rims",
@@ -37,6 +39,7 @@ def _claim(number: int, where: str, statement: str, rule: Rule, unit: str = MSE_
         unit=unit,
         paper_value=paper.get("value"),
         paper_against=paper.get("against"),
+        revised=revised,
     )
 
 
@@ -199,6 +202,7 @@ OC_RIMS_CLAIMS = [
             falling(_DENSE_TEST, _mse(RIMS_SPARSE, MNIST), _mse(RIMS, MNIST)),
             *(falling(_DENSE_TEST, _mse(sparse, MNIST)) for sparse in TEN),
         ),
+        revised="D35",
         value=96.25,
         against=191.26,
     ),

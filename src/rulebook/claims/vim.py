@@ -19,7 +19,9 @@ def _fit(entry: str):
     return q(entry, "error_plus_kl")
 
 
-def _claim(number: int, where: str, statement: str, rule: Rule, unit: str, page: str = "vim", **paper: float) -> Claim:
+def _claim(
+    number: int, where: str, statement: str, rule: Rule, unit: str, page: str = "vim", revised: str = "", **paper: float
+) -> Claim:
     return Claim(
         id=f"V{number}",
         paper="vim",
@@ -30,6 +32,7 @@ def _claim(number: int, where: str, statement: str, rule: Rule, unit: str, page:
         unit=unit,
         paper_value=paper.get("value"),
         paper_against=paper.get("against"),
+        revised=revised,
     )
 
 
@@ -68,6 +71,7 @@ VIM_CLAIMS = [
         "Fewer modules than modes model the data worse.",
         falling(_fit(M1), _fit(M2), _fit(M4)),
         "error + KL",
+        revised="D33",
     ),
     _claim(
         6,
@@ -89,17 +93,19 @@ VIM_CLAIMS = [
         "More modules than modes cost nothing.",
         every(ratio(_fit(M5), _fit(M4), "<=", 1.05), ratio(_fit(M7), _fit(M4), "<=", 1.05)),
         "ratio of error + KL",
+        revised="D33",
     ),
     _claim(
         9,
         "Figure 5",
         "Selection acts as a planner: the error falls with the iterations, then oscillates around the target.",
         every(
-            # At an iteration of the distance's own parity: there is no module for staying (D29 of the differences).
+            # At an iteration of the distance's own parity: there is no module for staying.
             ratio(q(VIM4, "composition_error_best_in_parity"), q(VIM4, "composition_error_first"), "<=", 1 / 3),
             at_least(q(VIM4, "composition_oscillation"), 1.0),
         ),
         "ratio of position errors",
+        revised="D29",
     ),
     _claim(
         10,
@@ -176,10 +182,11 @@ VIM_CLAIMS = [
         17,
         "Figure 8, Appendix B",
         "SCOFF's object files bind to objects.",
-        # Of where files look: masks of predictions cannot reach it (D34 of the differences).
+        # Of where files look: masks of predictions cannot reach it.
         at_least(q(SCOFF, "foreground_ari_attention"), 0.9),
         "adjusted Rand index",
         page="rivals",
+        revised="D34",
     ),
     _claim(
         18,

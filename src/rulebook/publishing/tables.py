@@ -57,8 +57,9 @@ def claims_table(entries: list[dict[str, Any]], link: Link = plain_link) -> str:
 
 
 def rules_table(entries: list[dict[str, Any]]) -> str:
-    """The rule of every claim, in the words of the code that decides it."""
-    return markdown(["", "Holds if"], ([entry["id"], entry["rule"]] for entry in entries))
+    """The rule of every claim, in the words of the code that decides it; and which of them became what they are when a
+    verdict was known."""
+    return markdown(["", "Holds if", "Revised"], ([entry["id"], entry["rule"], entry["revised"]] for entry in entries))
 
 
 def _pair(value: str, against: str) -> str:
