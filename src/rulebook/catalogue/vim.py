@@ -191,7 +191,10 @@ def recipes(
 ) -> dict[Profile, Recipe]:
     """The same model in the three profiles."""
     cost = {"smoke": "4 seconds of one core", "laptop": "35 minutes of one core", "paper": "10 minutes of one H200"}
-    expected = "error 4 to 8 over 10 frames; interior rule accuracy 0.98 with 4 modules or more"
+    expected = "error 9 to 11 over 10 frames with 4 modules or more; interior rule accuracy above 0.9"
+    if modules not in (4, 5) or iterations > 1:
+        cost |= {"laptop": "45 minutes of one core"}
+        expected = "not settled: see the pages on interpretability and compositionality"
     if schedule is not training:
         cost |= {"laptop": "25 minutes of one core", "paper": "5 minutes of one H200"}
         expected = "four rules, if they can be found: accuracy 0.95 where modules are searched by drawing"
