@@ -218,10 +218,10 @@ if maps:
 # ### On a torus, what is hard?
 #
 # Without a border every move is always possible, but a ball may leave on one side and come back on the other, and on
-# its way there it is seen in two parts. The slot stage that all variants share has seen neither: its stills are those
-# of the world with a border. *Own slots* are those of a slot stage on stills of the torus, where balls lie across the
-# edge too; all else is the same. The full schedule begins with these as well. Here every ball-step is sorted by what the
-# ball has been through.
+# its way there it is seen in two parts. The slot stage that the other variants share has seen neither: its stills are
+# those of the world with a border. *Own slots* are those of a slot stage on stills of the torus, where balls lie across
+# the edge too; all else is the same. The full schedule begins with these as well. Here every ball-step is sorted by
+# what the ball has been through.
 
 # %% tags=["hide-input"]
 EYES = {TORUS: "shared slots", OWN: "own slots", "vim-m4/torus": "own slots, full schedule"}
