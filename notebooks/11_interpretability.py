@@ -179,14 +179,15 @@ if shelf.here(M4):
     )
 
 # %% [markdown]
-# The other seeds, and then five modules; there the last row is the module too many.
+# The other seeds, and then five modules; there the last row is the module too many. No data say what a module should do
+# that is never chosen: it need not leave balls as they are.
 
 # %% tags=["hide-input"]
 TIMES = [f"× {n}" for n in range(1, 6)]
 for run in [*shelf.runs(M4)[1:], *shelf.runs(M5)]:
     config, model = load_model(run.path)
     order = order_of(run)
-    names = [f"M = {len(order)}, {name}" for name in [*ARROWS, *["no move"] * len(order)][: len(order)]]
+    names = [f"M = {len(order)}, {name}" for name in [*ARROWS, *["spare"] * len(order)][: len(order)]]
     strips = crossing(model, config.world, order)
     rows = [Row(name, frames, given=1) for name, frames in zip(names, strips, strict=True)]
     figure = film_strip(rows, size=0.7, heads=[f"seed {run.seed}", *TIMES])

@@ -144,21 +144,25 @@ if there:
 
 # %% [markdown]
 # The matrices behind it, every seed of every world: steps with all four moves possible above, the others below, both
-# in the same order of modules as above.
+# in the same order of modules; the torus has no others.
 
 # %% tags=["hide-input"]
 ACROSS = 4
 walked = [(name, run) for entry, name in there.items() for run in shelf.runs(entry)]
-for first in range(0, len(walked), ACROSS):
-    inside, border = [], []
-    for name, run in walked[first : first + ACROSS]:
-        free = np.array(run.metrics["rule_module_search_interior"]["value"])
-        every = np.array(run.metrics["rule_module_search_all"]["value"])
-        order = module_order(free)
-        inside.append(Panel(f"{name}\nseed {run.seed}: inside", free[:, order]))
-        border.append(Panel("at the border" if (every - free).sum() else "no border", (every - free)[:, order]))
-    own = [f"m{i + 1}" for i in range(inside[0].counts.shape[1])]
-    figure = heatmaps([*inside, *border], across=len(inside), columns=own, cell=0.55)
+free = {run.path: np.array(run.metrics["rule_module_search_interior"]["value"]) for _, run in walked}
+shut = {run.path: np.array(run.metrics["rule_module_search_all"]["value"]) - free[run.path] for _, run in walked}
+bordered = [(name, run) for name, run in walked if shut[run.path].sum()]
+borderless = [(name, run) for name, run in walked if not shut[run.path].sum()]
+for group in (bordered, borderless):
+    for first in range(0, len(group), ACROSS):
+        panels = [
+            Panel(f"{name}\nseed {run.seed}: {where}", counts[run.path][:, module_order(free[run.path])])
+            for where, counts in (("inside", free), ("at the border", shut))
+            for name, run in group[first : first + ACROSS]
+            if counts[run.path].sum()
+        ]
+        own = [f"m{i + 1}" for i in range(panels[0].counts.shape[1])]
+        figure = heatmaps(panels, across=len(group[first : first + ACROSS]), columns=own, cell=0.55)
 
 # %% tags=["hide-input"]
 FALLS = 0.05
@@ -403,8 +407,8 @@ if ahead:
     )
     figure.axes[0].set_xscale("log", base=2)
     figure.axes[0].set_xticks(steps, [str(n) for n in steps])
-    last = [line[-1] for line in means.values()]
-    say(f"The mean of {SAMPLES} keeps {spoken([m / s[0] for m, s in zip(last, single.values(), strict=True)])} of it.")
+    kept = [line[-1] / single[seed][0] for seed, line in means.items()]
+    say(f"The mean of {SAMPLES} keeps {spoken(kept)} of the sharpness of a single one.")
 
 # %% tags=["hide-input"]
 if ahead:
