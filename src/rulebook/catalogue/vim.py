@@ -13,6 +13,7 @@ from rulebook.catalogue.tree import Catalogue, Entry, Recipe
 from rulebook.layers.perception import PerceptionSpec
 from rulebook.models.vim import VIMSpec
 from rulebook.models.vim_dreams import DreamingVIMSpec
+from rulebook.models.vim_swaps import SwappingVIMSpec
 from rulebook.training.config import Profile, Ramp, Stage, Training
 from rulebook.worlds.random_walk import RandomWalk
 
@@ -237,6 +238,24 @@ def dreams(
     }
 
 
+SWAPPED = {"swap_error": ERROR}
+
+
+def swaps(plain: dict[Profile, Recipe]) -> dict[Profile, Recipe]:
+    """The same recipes, but that moves change places (``models/vim_swaps.py``)."""
+    cost = {"smoke": "4 seconds of one core", "laptop": "45 minutes of one core", "paper": "8 minutes of one H200"}
+    return {
+        profile: replace(
+            recipe,
+            model=SwappingVIMSpec(**recipe.model.model_dump()),
+            training=recipe.training.model_copy(update={"weights": recipe.training.weights | SWAPPED}),
+            cost=cost[profile],
+            expected="not settled: see the page on compositionality",
+        )
+        for profile, recipe in plain.items()
+    }
+
+
 def without_dreams(awake: dict[Profile, Recipe]) -> dict[Profile, Recipe]:
     """Their control."""
     cost = {"smoke": "2 seconds of one core", "laptop": "8 minutes of one core", "paper": "4 minutes of one H200"}
@@ -306,8 +325,8 @@ def add_brief(catalogue: Catalogue) -> None:
     pairs = RandomWalk.compositional(2)
     for modules in (4, 5):
         made = recipes(modules, iterations=2, schedule=brief)
-        entry = Entry("vim", f"vim2-m{modules}-brief", "composed", pairs, made, ("identifiability",), "slot-ae/atomic")
-        catalogue.add(entry)
+        for name, recipe in ((f"vim2-m{modules}-brief", made), (f"vim2-m{modules}-brief-swaps", swaps(made))):
+            catalogue.add(Entry("vim", name, "composed", pairs, recipe, ("identifiability",), "slot-ae/atomic"))
     others = {
         "plain-kl": recipes(4, schedule=lambda profile: brief(profile, warm=False), seeds=FIVE),
         "tau0.5": recipes(4, schedule=brief, temperature=0.5),
