@@ -410,11 +410,15 @@ if any(shelf.here(entry) for entry in FIXED):
             for twin in [random_moves[entry]]
             if shelf.here(entry)
         ),
-        ""
-        if all(shelf.here(twins[entry][0]) for entry in FIXED if shelf.here(entry))
-        else "Those on fixed directions have the MLP of the section before, tamed gradients and a learning rate held"
-        " for longer (D31, D32 of the differences), those on random moves have none of it. So the gap is not that of"
-        " chance alone.",
+        *(
+            f"The two {name}s differ in the walk, and in when the learning rate falls (D31)."
+            if shelf.here(twins[entry][0])
+            else f"{name} on fixed directions has the MLP of the section before, tamed gradients and a learning rate"
+            " held for longer (D31, D32 of the differences), on random moves none of them: so its gap is not that"
+            " of chance alone."
+            for entry, name in FIXED.items()
+            if shelf.here(entry)
+        ),
     )
 
 # %% tags=["hide-input"]
