@@ -99,6 +99,7 @@ from rulebook.publishing.thesis_tables import (
     broken,
     described,
     enlargement,
+    floor_lines,
     label,
     line,
     prediction_table,
@@ -400,9 +401,10 @@ def counted(entry):
     return row | {"modules": (cells if "/" in cells else f"{cells} / {cells}") + comma + slots}
 
 
-table_7 = held([counted(entry) for entry in TABLE_7], "oc_rims_table_4_7")
+table_7 = held([*map(counted, TABLE_7), *floor_lines(digits, *TABLE_7)], "oc_rims_table_4_7")
 rows = [counted(entry) for entry in (*TABLE_8, DENSE_RIMS)]
-table_8 = held([*rows[:-1], tested_dense(SPARSE, DENSE_TEST), rows[-1]], "oc_rims_table_4_8")
+rows[-1:-1] = [tested_dense(SPARSE, DENSE_TEST)]
+table_8 = held([*rows, *floor_lines(digits, *TABLE_8, DENSE_RIMS)], "oc_rims_table_4_8")
 styled(table_7, "table47") if digits.here(*TABLE_7) else None
 
 # %% tags=["remove-input"]

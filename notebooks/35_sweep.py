@@ -103,17 +103,11 @@ rows = [SWEEP[entry] | {told: value(entry, metric) for metric, told in COLUMNS.i
 table = pd.DataFrame(rows, columns=[*SIZES, *COLUMNS.values()])
 _ = results.save_table("oc_rims_sweep", table)
 shown = table.sort_values("MSE").astype(dict.fromkeys([*SIZES, "parameters"], int))
+shown = shown.map(lambda cell: rounded(cell) if isinstance(cell, float) else str(cell))
+shown.insert(0, "model", "OC-RIMs, BCD")
+floors = pd.DataFrame(floor_lines(shelf, *entries)).reindex(columns=shown.columns)
 if len(table):
-    display(styled(shown, "sweep"))
-floors = pd.DataFrame(floor_lines(shelf, *entries))
-if len(floors):
-    say(
-        "What takes no learning scores on the same clips: "
-        + "; ".join(
-            f"{row['model'].partition(': ')[2]}: MSE {row['MSE']}, F1 {row['F1']}" for row in floors.to_dict("records")
-        )
-        + "."
-    )
+    display(styled(pd.concat([shown, floors]).fillna("-"), "sweep"))
 
 # %% [markdown]
 # ## Figures B.1 to B.4: over the training

@@ -174,6 +174,14 @@ def test_a_wrong_standard_test_file_is_one_sentence(data, content, sentence):
         MovingMnist(test_clips="standard").sample(1, 0, split="test")
 
 
+def test_a_wrong_standard_test_file_is_told_before_a_training(data, tmp_path, capsys):
+    np.save(data / datafiles.STANDARD_TEST, np.zeros((20, 3, 64, 64), np.uint8))
+    wanted = ["--world.size", "64", "--world.test-clips", "standard"]
+    assert cli.main(["train", "gru-cat/moving-mnist/smoke/s0", "--root", str(tmp_path / "runs"), *wanted]) == 1
+    assert "this is not the standard Moving MNIST test set" in capsys.readouterr().err
+    assert not list((tmp_path / "runs").rglob("config.yaml"))
+
+
 def standard(data: Path, monkeypatch, clips: int = 6) -> np.ndarray:
     stored = np.random.default_rng(0).integers(0, 256, (20, clips, 64, 64), dtype=np.uint8)
     np.save(data / datafiles.STANDARD_TEST, stored)
@@ -217,6 +225,9 @@ def test_command_looks_and_explains(data, small, capsys, monkeypatch):
     assert cli.main(["data"]) == 0
     told = capsys.readouterr().out
     assert f"{IMAGES}: right, 7 x 28 x 28" in told and "t10k-images-idx3-ubyte: There is no" in told
+    datafiles.write_whole(data / "mnist" / IMAGES, idx(small)[:-1])
+    assert cli.main(["data"]) == 1, "a file that is there and broken"
+    assert "cut off" in capsys.readouterr().out
 
 
 def test_command_without_network_ends_in_one_sentence(data, monkeypatch, capsys):

@@ -33,20 +33,28 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--folder", type=Path, help="data folder (default: $RULEBOOK_DATA, else data)")
     options = parser.parse_args(arguments)
     if options.what is None:
-        look()
-        return 0
+        return 0 if look() else 1
     folder = options.folder or Path(os.environ.get("RULEBOOK_DATA") or "data")
     with writing(folder / "mnist", "Choose another --folder."):
         download_mnist(folder / "mnist", print)
     return 0
 
 
-def look() -> None:
-    """One line for each file that a world could read."""
+def look() -> bool:
+    """One line for each file that a world could read; whether none that is there is broken."""
     print(f"Data folders, in the order in which they are searched: {', '.join(str(f) for f in data_folders())}")
+    right = True
     for name in (*MNIST_FILES, STANDARD_TEST):
         try:
             shape = (load_standard_test() if name == STANDARD_TEST else load_mnist(name)).shape
             print(f"{name}: right, {' x '.join(str(n) for n in shape)}")
         except DataError as error:
             print(f"{name}: {error}")
+            right = right and not lies_here(name)
+    return right
+
+
+def lies_here(name: str) -> bool:
+    """Whether a file of this name lies where it is sought, right or not."""
+    places = (name, f"mnist/{name}", f"mnist/{name}.gz")
+    return any((folder / place).is_file() for folder in data_folders() for place in places)

@@ -61,6 +61,8 @@ def fewer(shelf: Shelf, single: str, both: str) -> str:
         values = [list(shelf.by_seed(entry, metric).values()) for entry in (single, both)]
         if not all(values):
             return ""
+        if min(map(len, values)) < 2:
+            return "Whether dropping it gives fewer duplicate cells, a single seed cannot tell."
         one, two = Summary.of(values[0]), Summary.of(values[1])
         answers[how] = "fewer" if one.below(two) else "more" if two.below(one) else "no clear difference in"
     if len(set(answers.values())) == 1:

@@ -145,6 +145,8 @@ class Slice:
                         insist_on_stage(self.config, self.root)
                         with sensible(self.config):  # before settings are written that nothing can be trained with
                             self.config.model.build(self.config.world.frame_shape)
+                            # What the run will be judged on: a broken file is to be told now, not at the end.
+                            self.config.world.sample(1, 0, length=1, split="test")
                     self.folder.begin(found["state"]["step"] if found["state"] else 0)
             except Fault as error:
                 fault, found = error, {"fault": True}
