@@ -256,6 +256,46 @@ def swaps(plain: dict[Profile, Recipe]) -> dict[Profile, Recipe]:
     }
 
 
+HOT = 3.0
+"""Temperature at which choices are mixtures of all modules: what the modules mix to has to reach the longest pairs of
+moves and pays for all beyond, so that modules end at the corners, and those are the moves. At 1 they end anywhere."""
+
+
+def hot(profile: Profile) -> Training:
+    """Modules split at a high temperature; here the Gaussian stays dear, as mixtures leave it much to mend."""
+    full = training(profile)
+    if profile == "smoke":
+        return full.model_copy(update={"weights": full.weights | SWAPPED})
+    steps = 2000 if profile == "laptop" else 3000
+    stage = Stage(frames=4, batch=32, within=12) if profile == "laptop" else Stage(frames=6, batch=32)
+    dear = {"module_kl": Ramp(first=0.05, last=0.5, end=steps), "gaussian_kl": Ramp(first=10, last=10)}
+    change = {"steps": steps, "stages": (stage,), "hold": 0.6, "weights": {"error": ERROR, **dear, **SWAPPED}}
+    return full.model_copy(update=change)
+
+
+def cooled(profile: Profile) -> Training:
+    """What follows at temperature 1: choices become choices, and clips grow."""
+    full = training(profile)
+    if profile == "smoke":
+        return full.model_copy(update={"weights": full.weights | SWAPPED})
+    if profile == "laptop":
+        steps, cheap = 3600, 500
+        stages = (
+            Stage(frames=4, batch=32, within=12),
+            Stage(frames=6, batch=28, begin=500, within=14),
+            Stage(frames=10, batch=20, begin=1000, within=18),
+            Stage(frames=14, batch=14, begin=2400, within=20),
+            Stage(frames=20, batch=10, begin=3100),
+        )
+    else:
+        steps, cheap = 6500, 1000
+        begins = (0, 1000, 2000, 3000, 3700, 4400, 5100, 5800)
+        stages = tuple(Stage(frames=6 + 2 * i, batch=32, begin=begin) for i, begin in enumerate(begins))
+    back = {"module_kl": Ramp(first=0.5, last=1, end=cheap), "gaussian_kl": Ramp(first=10, last=1, end=cheap)}
+    change = {"steps": steps, "stages": stages, "weights": {"error": ERROR, **back, **SWAPPED}}
+    return full.model_copy(update=change)
+
+
 def without_dreams(awake: dict[Profile, Recipe]) -> dict[Profile, Recipe]:
     """Their control."""
     cost = {"smoke": "2 seconds of one core", "laptop": "8 minutes of one core", "paper": "4 minutes of one H200"}
@@ -327,6 +367,12 @@ def add_brief(catalogue: Catalogue) -> None:
         made = recipes(modules, iterations=2, schedule=brief)
         for name, recipe in ((f"vim2-m{modules}-brief", made), (f"vim2-m{modules}-brief-swaps", swaps(made))):
             catalogue.add(Entry("vim", name, "composed", pairs, recipe, ("identifiability",), "slot-ae/atomic"))
+        stage = swaps(recipes(modules, iterations=2, schedule=hot, temperature=HOT))
+        then = swaps(recipes(modules, iterations=2, schedule=cooled))
+        for name, recipe, before in (("hot", stage, "slot-ae/atomic"), ("cooled", then, "")):
+            start = before or f"vim2-m{modules}-swaps-hot/composed"
+            name = f"vim2-m{modules}-swaps-{name}"
+            catalogue.add(Entry("vim", name, "composed", pairs, recipe, ("identifiability",), start))
     others = {
         "plain-kl": recipes(4, schedule=lambda profile: brief(profile, warm=False), seeds=FIVE),
         "tau0.5": recipes(4, schedule=brief, temperature=0.5),
