@@ -280,7 +280,7 @@ def cooled(profile: Profile) -> Training:
         return full.model_copy(update={"weights": full.weights | SWAPPED})
     if profile == "laptop":
         steps, cheap = 3600, 500
-        stages = (
+        stages: tuple[Stage, ...] = (
             Stage(frames=4, batch=32, within=12),
             Stage(frames=6, batch=28, begin=500, within=14),
             Stage(frames=10, batch=20, begin=1000, within=18),
