@@ -59,6 +59,22 @@ def displacements(panels: Mapping[str, Sequence[np.ndarray]], *, step: float, na
     return figure
 
 
+def many_starts(panels: Mapping[str, np.ndarray]) -> Figure:
+    """One axis per way to learn: the displacements ``[start, module, 2]`` that many starts ended with, in moves."""
+    figure, axes = plt.subplots(1, len(panels), figsize=(2.5 * len(panels), 2.9), squeeze=False, sharey=True)
+    for axis, (title, ended) in zip(axes[0], panels.items(), strict=True):
+        for x, y in MOVE_VECTORS:
+            axis.plot(x, y, "o", markersize=15, markerfacecolor="none", markeredgecolor=MUTED)
+        axis.plot(0, 0, "+", color=MUTED, markersize=9)
+        points = ended.reshape(-1, 2)
+        axis.plot(points[:, 0], points[:, 1], ".", color=module_colour(0), markersize=4, alpha=0.35, rasterized=True)
+        axis.set(xlim=(-1.75, 1.75), ylim=(1.75, -1.75), aspect="equal", title=title, xticks=[-1, 0, 1])
+        axis.set_yticks([-1, 0, 1])
+    axes[0, 0].set(xlabel="moves to the right", ylabel="moves down")
+    figure.tight_layout()
+    return figure
+
+
 def sums_and_pairs(panels: Mapping[str, tuple[np.ndarray, np.ndarray]], *, step: float) -> Figure:
     """One axis per run: for every ordered pair of modules a line from the sum of their single displacements (hollow)
     to where the two take a ball together (full), coloured by the module that goes first.
