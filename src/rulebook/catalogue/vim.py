@@ -279,13 +279,13 @@ def cooled(profile: Profile) -> Training:
     if profile == "smoke":
         return full.model_copy(update={"weights": full.weights | SWAPPED})
     if profile == "laptop":
-        steps, cheap = 3600, 500
+        steps, cheap = 2800, 500
         stages: tuple[Stage, ...] = (
             Stage(frames=4, batch=32, within=12),
-            Stage(frames=6, batch=28, begin=500, within=14),
-            Stage(frames=10, batch=20, begin=1000, within=18),
-            Stage(frames=14, batch=14, begin=2400, within=20),
-            Stage(frames=20, batch=10, begin=3100),
+            Stage(frames=6, batch=28, begin=300, within=14),
+            Stage(frames=10, batch=20, begin=700, within=18),
+            Stage(frames=14, batch=14, begin=1800, within=20),
+            Stage(frames=20, batch=10, begin=2400),
         )
     else:
         steps, cheap = 6500, 1000
