@@ -335,33 +335,48 @@ if rows_of:
 # order must draw the last frame (moves commute, also across frames); that leaves no room for words.
 # `models/vim_swaps.py` says how. *Hot first*: in the first part of the training choices have a temperature of 3.
 #
-# Why hot? VIM-2 in miniature shows it: modules that are displacements and nothing else, free choices for each of the
-# nine places where pairs lead, and an error that levels off where balls no longer overlap
-# (`evaluation/vim_miniature.py`). Each dot is a module of one of many starts; circles mark the four moves.
+# Why both? VIM-2 in miniature shows it (`evaluation/vim_miniature.py`): a table of where each ordered pair of modules
+# takes a ball, free choices for each of the nine places where pairs lead, and an error that levels off where balls no
+# longer overlap. Each dot is a module of one of many starts: half of what it does twice in a row. Circles mark the
+# four moves.
+
 
 # %% tags=["hide-input"]
-WAYS_TO_COOL = {
-    "temperature 1": lambda done: 1.0,
-    "temperature 3": lambda done: 3.0,
-    "3, then 1": lambda done: 3.0 if done < 0.5 else 1.0,
-}
-small = {(m, way): learn(m, cooling) for m in (4, 5) for way, cooling in WAYS_TO_COOL.items()}
+def cold(done):
+    """Temperature of the choices, by the share of the training that is done."""
+    return 1.0
+
+
+def cooling(done):
+    return 3.0 if done < 0.5 else 1.0
+
+
+with torch.enable_grad():
+    small = {
+        (m, way): learn(m, heat, swaps)
+        for m in (4, 5)
+        for way, (heat, swaps) in {
+            "as VIM-2": (cold, False),
+            "swaps": (cold, True),
+            "hot first": (cooling, False),
+            "both": (cooling, True),
+        }.items()
+    }
 for m in (4, 5):
     figure = many_starts(
         {
-            f"{m} modules, {way}\nfour moves: {100 * small[m, way].share:.0f} % of starts": (
-                small[m, way].displacements.numpy()
-            )
-            for way in WAYS_TO_COOL
+            f"{m} modules, {way}\nfour moves: {100 * found.share:.0f} %": found.single.numpy()
+            for (modules, way), found in small.items()
+            if modules == m
         }
     )
-starts = len(small[4, "temperature 1"].made)
 say(
-    f"From {starts} starts each. At temperature 1 most starts stop where displacements make up for each other and"
-    " nothing near is better. At 3 a choice is a mixture of all modules; mixtures have to reach the longest pairs, so"
-    " modules go to the corners, and the corners are the moves: so we read it. Cooling then makes choices of mixtures."
-    " Error with hard choices, nats per ball, 4 modules, median of the starts:"
-    f" {small[4, 'temperature 3'].error.median():.2f} at 3, {small[4, '3, then 1'].error.median():.2f} after cooling.",
+    f"From {len(small[4, 'both'].off)} starts each; medians of them. As VIM-2 is, five modules draw every pair rightly"
+    f" ({small[5, 'as VIM-2'].error.median():.2g} nats per ball) and mean nothing alone: pairs end",
+    f"{small[5, 'as VIM-2'].off.median():.1f} moves from the sum of the two. With swaps they add up better",
+    f"({small[5, 'swaps'].off.median():.1f}), but most starts stop where displacements make up for each other and",
+    f"nothing near is better. With both, pairs are sums ({small[5, 'both'].off.median():.2g}). We read the heat so:",
+    "mixtures of all modules have to reach the longest pairs, so modules go to the corners, and these are the moves.",
 )
 
 # %% tags=["hide-input"]

@@ -1,10 +1,12 @@
-"""VIM-2 in miniature: places, costs, and what learning finds."""
+"""VIM-2 in miniature: places, costs, words, and what learning finds."""
 
 import pytest
 import torch
 
 from rulebook.clips import MOVE_VECTORS
-from rulebook.evaluation.vim_miniature import APART, Found, cost, learn, places
+from rulebook.evaluation.vim_miniature import APART, Found, cost, learn, led, places, swapped
+
+MOVES = torch.tensor(MOVE_VECTORS, dtype=torch.float32)
 
 
 def test_two_moves_lead_to_nine_places():
@@ -22,20 +24,38 @@ def test_the_cost_is_nothing_on_the_spot_and_levels_off():
 
 
 def test_the_share_counts_starts_with_all_four_moves():
-    found = Found(torch.zeros(4, 4, 2), torch.tensor([4, 3, 4, 0]), torch.zeros(4))
+    three = MOVES.clone()
+    three[0] = 0
+    found = Found(torch.stack([MOVES, three, MOVES.flip(0) + 0.1, three]), torch.zeros(4), torch.zeros(4))
     assert found.share == 0.5
 
 
+def test_tables_that_add_do_not_mind_the_order_and_words_do():
+    ends, _ = places()
+    adding = (MOVES[:, None] + MOVES[None])[None]
+    words = torch.arange(32.0).reshape(1, 4, 4, 2)
+    choices = torch.nn.functional.one_hot(torch.arange(18).reshape(1, 1, 9, 2) % 4, 4).float()
+    pair, same, other = torch.tensor([[0, 3], [5, 8]]), torch.arange(4), torch.tensor([2, 0, 3, 1])
+    for table in (adding, words):
+        straight = swapped(choices, table, pair, same)
+        torch.testing.assert_close(straight, led(choices, table)[:, :, pair].sum(2))
+        moved = (swapped(choices, table, pair, other) - straight).abs().max()
+        assert (moved < 1e-6) == (table is adding)
+    assert len(ends) == choices.shape[2]
+
+
 def test_it_is_the_same_every_time():
-    one, two = (learn(4, lambda done: 1.0, starts=3, steps=5, seed=4) for _ in range(2))
-    assert torch.equal(one.displacements, two.displacements)
+    one, two = (learn(4, lambda done: 1.0, True, starts=3, steps=5, seed=4) for _ in range(2))
+    assert torch.equal(one.single, two.single) and torch.equal(one.error, two.error)
 
 
-@torch.no_grad()
-def test_hot_first_finds_the_moves_more_often():
-    cold = learn(4, lambda done: 1.0, starts=24, steps=700)
-    cooled = learn(4, lambda done: 3.0 if done < 0.5 else 1.0, starts=24, steps=700)
-    assert cooled.share > 0.5 > cold.share
-    best = cooled.displacements[cooled.error.argmin()]
-    assert torch.cdist(torch.tensor(MOVE_VECTORS, dtype=torch.float32), best).amin(1).max() < 0.1
-    assert cooled.error.min() < 0.1
+def test_swaps_and_heat_together_find_the_moves_more_often_than_either():
+    def cooled(done: float) -> float:
+        return 3.0 if done < 0.5 else 1.0
+
+    both = learn(4, cooled, True, starts=16, steps=800)
+    hot, plain = learn(4, cooled, False, starts=16, steps=800), learn(4, lambda done: 1.0, True, starts=16, steps=800)
+    assert both.share >= 0.5 > max(hot.share, plain.share)
+    best = both.error.argmin()
+    assert torch.cdist(MOVES, both.single[best]).amin(1).max() < 0.15
+    assert both.error[best] < 0.5 and both.off[best] < 0.2 < hot.off.median()

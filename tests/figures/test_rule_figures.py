@@ -7,7 +7,7 @@ import pytest
 
 from rulebook.figures.curves import Curve, learning_curves, seed_curves
 from rulebook.figures.heatmaps import Panel, heatmaps, module_order, row_shares
-from rulebook.figures.places import displacements
+from rulebook.figures.places import displacements, many_starts
 from rulebook.figures.seeds import Measure, move_bars, seed_points, stacked_shares
 from rulebook.measures.intervals import mean_interval
 
@@ -126,3 +126,10 @@ def test_displacements_far_from_the_moves_are_inside_the_axes_and_every_run_has_
         low, high = sorted(axis.get_xlim())
         assert low < far.min() and high > 0
     assert len({axis.get_position().y0 for axis in figure.axes}) == 2
+
+
+def test_many_starts_have_an_axis_per_way_and_a_dot_per_module():
+    figure = many_starts({"cold": np.zeros((3, 4, 2)), "hot": np.ones((3, 4, 2))})
+    assert [axis.get_title() for axis in figure.axes] == ["cold", "hot"]
+    dots = [line for line in figure.axes[1].lines if line.get_marker() == "."]
+    assert sum(len(line.get_xdata()) for line in dots) == 12 and dots[0].get_ydata().max() == 1

@@ -61,7 +61,7 @@ def displacements(panels: Mapping[str, Sequence[np.ndarray]], *, step: float, na
 
 def many_starts(panels: Mapping[str, np.ndarray]) -> Figure:
     """One axis per way to learn: the displacements ``[start, module, 2]`` that many starts ended with, in moves."""
-    figure, axes = plt.subplots(1, len(panels), figsize=(2.5 * len(panels), 2.9), squeeze=False, sharey=True)
+    figure, axes = plt.subplots(1, len(panels), figsize=(2.4 * len(panels), 3.2), squeeze=False, sharey=True)
     for axis, (title, ended) in zip(axes[0], panels.items(), strict=True):
         for x, y in MOVE_VECTORS:
             axis.plot(x, y, "o", markersize=15, markerfacecolor="none", markeredgecolor=MUTED)
