@@ -18,6 +18,8 @@
 #       - vim2-m4-brief/composed
 #       - vim2-m5-brief-swaps/composed
 #       - vim2-m4-brief-swaps/composed
+#       - vim2-m5-swaps-hot/composed
+#       - vim2-m4-swaps-hot/composed
 #       - vim2-m5-swaps-cooled/composed
 #       - vim2-m4-swaps-cooled/composed
 #     writes: [tables/vim_compositionality.csv]
@@ -61,6 +63,7 @@ use_house_style()
 _ = torch.set_grad_enabled(False)
 results = Results()
 M4, BOUND4, VIM2, FOUR2 = "vim-m4-dreams-on/atomic", "vim-m4/atomic", "vim2-m5/composed", "vim2-m4/composed"
+HOT = {"vim2-m5-swaps-hot/composed": "5 modules", "vim2-m4-swaps-hot/composed": "4 modules"}
 COOLED = {"vim2-m5-swaps-cooled/composed": "5 modules", "vim2-m4-swaps-cooled/composed": "4 modules"}
 PAIRS = {
     VIM2: "5 modules",
@@ -69,7 +72,8 @@ PAIRS = {
     "vim2-m4-brief/composed": "4 modules, short schedule",
     "vim2-m5-brief-swaps/composed": "5 modules, short schedule, swaps",
     "vim2-m4-brief-swaps/composed": "4 modules, short schedule, swaps",
-    **{entry: f"{name}, swaps, hot first" for entry, name in COOLED.items()},
+    **{entry: f"{name}, swaps, hot" for entry, name in HOT.items()},
+    **{entry: f"{name}, swaps, hot, then cooled" for entry, name in COOLED.items()},
 }
 shelf = Shelf(results, M4, BOUND4, *PAIRS)
 say(shelf.missing(), shelf.made_by())
@@ -262,26 +266,24 @@ def became(run, name):
     made = f"{run.metrics['moves_made']['value']:.0f} of the four moves"
     if not fitted(run):
         off, error = (rounded(run.metrics[metric]["value"]) for metric in ("tracking_error", "error_10_frames"))
-        return (
-            f"{who} has not fitted its world: its slots are {off} pixels off their balls, more than half a step, and"
-            f" its error over 10 frames is {error} per frame. So it tests nothing ({made} made)."
+        who += (
+            f", which has not fitted its world (slots {off} pixels off their balls, error over 10 frames {error} per"
+            " frame)"
         )
     found = whole_steps(run.metrics["module_displacements"]["value"])
     if found >= MOVES_IN_STEPS:
-        return f"{who}: the four moves."
+        return f"{who}: the four moves, to the nearest step."
     if found == diagonals:
-        return (
-            f"{who} has learned, to the nearest step, the four diagonals and rest: the other solution, not the moves."
-        )
+        return f"{who}: the four diagonals and rest, to the nearest step: the other solution, not the moves."
     if found in set(bases(len(found))):
-        return f"{who} has learned another of the sets counted above: {made}."
+        return f"{who}: another of the sets counted above, {made}."
     return f"{who}: {made}, and, rounded to whole steps, none of the sets counted above."
 
 
 told = [(run, name) for entry, name in PAIRS.items() for run in shelf.runs(entry) if "moves_made" in run.metrics]
 if panels:
     figure = displacements(panels, step=config.world.step, names=names)
-    say(*(became(run, name) for run, name in told))
+    say(*(became(run, name) for run, name in told if "swaps" not in name))
     with_four = [run for run, _ in told if run.config["model"]["modules"] == len(MOVES_IN_STEPS) and fitted(run)]
     say(
         ""
@@ -300,25 +302,42 @@ if panels:
 # effect depends on the first. For comparison, the model that was trained on single moves. Runs that have not fitted
 # their world are left out.
 
+
 # %% tags=["hide-input"]
-rows_of = {}
-for entry, name in ({M4: "single moves, 4 modules"} | PAIRS).items():
-    for run in shelf.runs(entry)[: 1 if entry == M4 else None]:
-        if entry == M4 or fitted(run):
-            config, model = load_model(run.path)
-            rows_of[f"{name}\nseed {run.seed}"] = in_a_row(model, config.world)
-if rows_of:
-    figure = sums_and_pairs(
-        {name: (row.summed.numpy(), row.together.numpy()) for name, row in rows_of.items()}, step=config.world.step
+def in_rows(runs):
+    """Every run's pairs of modules beside the sums of the two."""
+    rows = {}
+    for name, run in runs:
+        config, model = load_model(run.path)
+        rows[f"{name}\nseed {run.seed}"] = in_a_row(model, config.world)
+    return rows
+
+
+def drawn(rows):
+    return sums_and_pairs(
+        {name: (row.summed.numpy(), row.together.numpy()) for name, row in rows.items()}, step=config.world.step
     )
-    say(
+
+
+def told_apart(rows):
+    """How far pairs are from sums, run by run."""
+    return (
         "How far two modules in a row end from the sum of the two, median over balls and over pairs, and for the pair"
         " with the largest difference, in pixels (a move is 4): "
         + "; ".join(
             f"{name.replace(chr(10), ', ')}: {rounded(row.off.median().item())} and {rounded(row.off.max().item())}"
-            for name, row in rows_of.items()
+            for name, row in rows.items()
         )
-        + f". From {min(row.balls for row in rows_of.values())} or more balls each.",
+        + f". From {min(row.balls for row in rows.values())} or more balls each."
+    )
+
+
+alone = [("single moves, 4 modules", run) for run in shelf.runs(M4)[:1]]
+rows_of = in_rows(alone + [(name, run) for run, name in told if "swaps" not in name and fitted(run)])
+if rows_of:
+    figure = drawn(rows_of)
+    say(
+        told_apart(rows_of),
         "Where the lines are long, pairs of moves have become words of two letters that mean little alone, and the"
         f" count above does not bind: four modules make {len(MOVES_IN_STEPS) ** 2} such words for the"
         f" {len(sums(MOVES_IN_STEPS))} places that pairs lead to, so even they could follow every pair without any of"
@@ -379,6 +398,16 @@ say(
     "mixtures of all modules have to reach the longest pairs, so modules go to the corners, and these are the moves.",
 )
 
+# %% [markdown]
+# The models themselves, trained so: the sum of what two modules do alone (hollow) and where the two in a row take a ball
+# (full), as above. Runs with swaps alone, then hot ones (the first part of a training) and cooled ones (all of it).
+
+# %% tags=["hide-input"]
+with_swaps = in_rows((name, run) for run, name in told if "swaps" in name)
+if with_swaps:
+    figure = drawn(with_swaps)
+    say(told_apart(with_swaps), *(became(run, name) for run, name in told if "swaps" in name))
+
 # %% tags=["hide-input"]
 if any(map(shelf.here, COOLED)):
     counts = {
@@ -389,7 +418,7 @@ if any(map(shelf.here, COOLED)):
     figure = heatmaps([Panel(title, matrix) for title, matrix in counts.items()])
 say(
     *(
-        f"VIM-2 with {name}, swaps, hot first: share of ball-steps of single moves, never seen, whose slot picks the"
+        f"VIM-2 with {name}, swaps, hot, then cooled: share of ball-steps of single moves, never seen, whose slot picks the"
         f" module of that move: **{shelf.spoken(entry, 'atomic_rule_accuracy_interior')}** (asked: 0.9);"
         f" {shelf.spoken(entry, 'moves_made')} of the four moves made."
         for entry, name in COOLED.items()
