@@ -399,8 +399,8 @@ say(
 )
 
 # %% [markdown]
-# The models themselves, trained so: the sum of what two modules do alone (hollow) and where the two in a row take a ball
-# (full), as above. Runs with swaps alone, then hot ones (the first part of a training) and cooled ones (all of it).
+# The models themselves, trained so: the sum of what two modules do alone (hollow) and where the two in a row take a
+# ball (full), as above. Runs with swaps alone, then hot ones (the first part of a training) and cooled ones (all of it).
 
 # %% tags=["hide-input"]
 with_swaps = in_rows((name, run) for run, name in told if "swaps" in name)
@@ -418,8 +418,8 @@ if any(map(shelf.here, COOLED)):
     figure = heatmaps([Panel(title, matrix) for title, matrix in counts.items()])
 say(
     *(
-        f"VIM-2 with {name}, swaps, hot, then cooled: share of ball-steps of single moves, never seen, whose slot picks the"
-        f" module of that move: **{shelf.spoken(entry, 'atomic_rule_accuracy_interior')}** (asked: 0.9);"
+        f"VIM-2 with {name}, swaps, hot, then cooled: share of ball-steps of single moves, never seen, whose slot picks"
+        f" the module of that move: **{shelf.spoken(entry, 'atomic_rule_accuracy_interior')}** (asked: 0.9);"
         f" {shelf.spoken(entry, 'moves_made')} of the four moves made."
         for entry, name in COOLED.items()
         if shelf.here(entry)
@@ -445,16 +445,13 @@ rows = [
 ]
 if rows:
     display(neat(pd.DataFrame(rows), "pairs", 2))
-    whole = shelf.runs(FOUR2)
+    cooled = [entry for entry in COOLED if len(shelf.runs(entry)) < 3]
     say(
-        "Next in line: "
-        + (
-            "four modules on the full schedule, which would test the count above."
-            if not whole
-            else "further seeds of four modules on the full schedule."
-            if any(map(fitted, whole))
-            else "what keeps four modules from fitting pairs even on the full schedule."
-        )
+        "Next in line: three seeds each of hot, then cooled with "
+        + " and ".join(COOLED[entry] for entry in cooled)
+        + "."
+        if cooled
+        else ""
     )
 
 # %% [markdown]
