@@ -400,7 +400,7 @@ say(
 
 # %% [markdown]
 # The models themselves, trained so: the sum of what two modules do alone (hollow) and where the two in a row take a
-# ball (full), as above. Runs with swaps alone, then hot ones (the first part of a training) and cooled ones (all of it).
+# ball (full), as above. Runs with swaps alone, then hot ones (the first part of a training) and cooled ones (all).
 
 # %% tags=["hide-input"]
 with_swaps = in_rows((name, run) for run, name in told if "swaps" in name)
