@@ -373,6 +373,11 @@ def add_brief(catalogue: Catalogue) -> None:
             start = before or f"vim2-m{modules}-swaps-hot/composed"
             name = f"vim2-m{modules}-swaps-{name}"
             catalogue.add(Entry("vim", name, "composed", pairs, recipe, ("identifiability",), start))
+        # Dreams are of one module at a time: so the posterior meets the single moves that no clip shows.
+        made, name = dreams(recipes(modules, iterations=2), dreaming, "20 minutes of one core"), "swaps-dreams"
+        before = f"vim2-m{modules}-swaps-cooled/composed"
+        entry = Entry("vim", f"vim2-m{modules}-{name}", "composed", pairs, made, ("identifiability",), before)
+        catalogue.add(entry)
     others = {
         "plain-kl": recipes(4, schedule=lambda profile: brief(profile, warm=False), seeds=FIVE),
         "tau0.5": recipes(4, schedule=brief, temperature=0.5),
