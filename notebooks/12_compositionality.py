@@ -22,6 +22,8 @@
 #       - vim2-m4-swaps-hot/composed
 #       - vim2-m5-swaps-cooled/composed
 #       - vim2-m4-swaps-cooled/composed
+#       - vim2-m5-swaps-dreams/composed
+#       - vim2-m4-swaps-dreams/composed
 #     writes: [tables/vim_compositionality.csv]
 # ---
 
@@ -65,6 +67,9 @@ results = Results()
 M4, BOUND4, VIM2, FOUR2 = "vim-m4-dreams-on/atomic", "vim-m4/atomic", "vim2-m5/composed", "vim2-m4/composed"
 HOT = {"vim2-m5-swaps-hot/composed": "5 modules", "vim2-m4-swaps-hot/composed": "4 modules"}
 COOLED = {"vim2-m5-swaps-cooled/composed": "5 modules", "vim2-m4-swaps-cooled/composed": "4 modules"}
+DREAMT = {"vim2-m5-swaps-dreams/composed": "5 modules", "vim2-m4-swaps-dreams/composed": "4 modules"}
+ENDS = {entry: f"{name}, swaps, hot, then cooled" for entry, name in COOLED.items()}
+ENDS |= {entry: f"{name}, swaps, hot, cooled, dreams" for entry, name in DREAMT.items()}
 PAIRS = {
     VIM2: "5 modules",
     FOUR2: "4 modules",
@@ -73,7 +78,7 @@ PAIRS = {
     "vim2-m5-brief-swaps/composed": "5 modules, short schedule, swaps",
     "vim2-m4-brief-swaps/composed": "4 modules, short schedule, swaps",
     **{entry: f"{name}, swaps, hot" for entry, name in HOT.items()},
-    **{entry: f"{name}, swaps, hot, then cooled" for entry, name in COOLED.items()},
+    **ENDS,
 }
 shelf = Shelf(results, M4, BOUND4, *PAIRS)
 say(shelf.missing(), shelf.made_by())
@@ -400,7 +405,8 @@ say(
 
 # %% [markdown]
 # The models themselves, trained so: the sum of what two modules do alone (hollow) and where the two in a row take a
-# ball (full), as above. Runs with swaps alone, then hot ones (the first part of a training) and cooled ones (all).
+# ball (full), as above. Runs with swaps alone, then hot ones (the first part of a training), cooled ones (all of it),
+# and those that dream after it, of one module at a time: single moves of their own, which no clip of pairs shows.
 
 # %% tags=["hide-input"]
 with_swaps = in_rows((name, run) for run, name in told if "swaps" in name)
@@ -409,19 +415,19 @@ if with_swaps:
     say(told_apart(with_swaps), *(became(run, name) for run, name in told if "swaps" in name))
 
 # %% tags=["hide-input"]
-if any(map(shelf.here, COOLED)):
+if any(map(shelf.here, ENDS)):
     counts = {
-        f"VIM-2, {name}, seed {seed}": np.array(matrix)
-        for entry, name in COOLED.items()
+        f"{name}\nseed {seed}": np.array(matrix)
+        for entry, name in ENDS.items()
         for seed, matrix in shelf.by_seed(entry, "atomic_rule_module_interior").items()
     }
     figure = heatmaps([Panel(title, matrix) for title, matrix in counts.items()])
 say(
     *(
-        f"VIM-2 with {name}, swaps, hot, then cooled: share of ball-steps of single moves, never seen, whose slot picks"
+        f"VIM-2 with {name}: share of ball-steps of single moves, never seen, whose slot picks"
         f" the module of that move: **{shelf.spoken(entry, 'atomic_rule_accuracy_interior')}** (asked: 0.9);"
         f" {shelf.spoken(entry, 'moves_made')} of the four moves made."
-        for entry, name in COOLED.items()
+        for entry, name in ENDS.items()
         if shelf.here(entry)
     )
 )
